@@ -1,0 +1,233 @@
+// Devices come, change and go. None of this is on the way of an I/O.
+import {
+  DEVICE_BACKING,
+  DEVICE_BIO,
+  DEVICE_RUNNING,
+  SETTING_BIOS,
+  SETTING_CHUNK_SECTORS,
+  SETTING_DEPTH,
+  SETTING_ELEVATOR,
+  SETTING_FIFO_BATCH,
+  SETTING_FILLS,
+  SETTING_FRONT_MERGES,
+  SETTING_HAS_CACHE,
+  SETTING_INSTANT,
+  SETTING_KERNEL_PLUG_ORDER,
+  SETTING_LOGICAL_BLOCK_SECTORS,
+  SETTING_MAX_SECTORS,
+  SETTING_MAX_SEGMENTS,
+  SETTING_NOMERGES,
+  SETTING_NO_PLUG,
+  SETTING_PULL_EARLY,
+  SETTING_READ_EXPIRE,
+  SETTING_READ_ONLY,
+  SETTING_REQUESTS,
+  SETTING_WRITES_STARVED,
+  SETTING_WRITE_EXPIRE,
+} from './abi';
+import { EXTENT_BYTES, PATH_SLOTS, STACK_LEVELS } from './limits';
+import { leaveLine, ownSlot, returnAllCredits } from './record/credit';
+import { DEVICE_BYTES, Device, extentAt, pathSlot } from './record/device';
+import { deviceAt } from './record/devices';
+import { Extent } from './record/extent';
+import { appendBio, deferredOf, mapQueueOf, takeBio } from './record/list';
+import { giveBackReserve, publishPools, reserve } from './record/pool';
+import { ready, root } from './record/root';
+
+/** A new device at a free id, with the kernel's defaults; false if the pools have no reserve for one more. */
+export function createDevice(id: u32, kind: u32, sizeSectors: f64): bool {
+  const device = deviceAt(id);
+  assert(device.kind == 0);
+  memory.fill(changetype<usize>(device), 0, DEVICE_BYTES);
+  if (!reserve(device)) return false;
+  device.id = id;
+  device.kind = kind;
+  device.sizeSectors = <u64>sizeSectors;
+  device.maxSectors = 2560;
+  device.maxSegments = 128;
+  device.logicalBlockSectors = 1;
+  device.depth = 64;
+  device.requestsMax = 256;
+  device.biosMax = <u32>-1;
+  device.hasFrontMerges = 1;
+  device.fifoBatch = 16;
+  device.writesStarved = 2;
+  device.lastDirection = 1;
+  device.readExpireNs = 500000000;
+  device.writeExpireNs = 5000000000;
+  if (kind == DEVICE_BACKING) {
+    ownSlot(device).device = device;
+    ownSlot(device).owner = device;
+  }
+  publishPools();
+  return true;
+}
+
+/** The device is gone. It holds nothing and nobody waits for it; false otherwise. */
+export function destroyDevice(id: u32): bool {
+  const device = deviceAt(id);
+  if (device.bios || device.requests || device.waiterHead || device.parkedHead || device.isReady) return false;
+  leaveLines(device);
+  giveBackReserve(device);
+  device.kind = 0;
+  publishPools();
+  return true;
+}
+
+function leaveLines(device: Device): void {
+  for (let i: u32 = 0; i < PATH_SLOTS; i++) {
+    if (pathSlot(device, i).isWaiting) leaveLine(pathSlot(device, i));
+  }
+}
+
+/** One SETTING_; false for a number that is none. */
+export function configureDevice(id: u32, setting: u32, value: u32): bool {
+  const device = deviceAt(id);
+  switch (setting) {
+    case SETTING_ELEVATOR:
+      // requests would have to move from one order to the other: only while there are none
+      if (device.queued) return false;
+      device.elevator = value;
+      break;
+    case SETTING_MAX_SECTORS:
+      device.maxSectors = value;
+      break;
+    case SETTING_MAX_SEGMENTS:
+      device.maxSegments = value;
+      break;
+    case SETTING_CHUNK_SECTORS:
+      device.chunkSectors = value;
+      break;
+    case SETTING_LOGICAL_BLOCK_SECTORS:
+      device.logicalBlockSectors = value;
+      break;
+    case SETTING_DEPTH:
+      device.depth = value;
+      returnAllCredits(device);
+      break;
+    case SETTING_REQUESTS:
+      device.requestsMax = value;
+      ready(device);
+      break;
+    case SETTING_BIOS:
+      device.biosMax = value;
+      ready(device);
+      break;
+    case SETTING_NOMERGES:
+      device.nomerges = value;
+      break;
+    case SETTING_READ_ONLY:
+      device.isReadOnly = value;
+      break;
+    case SETTING_HAS_CACHE:
+      device.hasCache = value;
+      break;
+    case SETTING_INSTANT:
+      device.isInstant = value;
+      break;
+    case SETTING_FILLS:
+      device.isFilling = value;
+      break;
+    case SETTING_KERNEL_PLUG_ORDER:
+      device.isKernelPlugOrder = value;
+      break;
+    case SETTING_READ_EXPIRE:
+      device.readExpireNs = <f64>value * 1000000;
+      break;
+    case SETTING_WRITE_EXPIRE:
+      device.writeExpireNs = <f64>value * 1000000;
+      break;
+    case SETTING_WRITES_STARVED:
+      device.writesStarved = <i32>value;
+      break;
+    case SETTING_FIFO_BATCH:
+      device.fifoBatch = value;
+      break;
+    case SETTING_FRONT_MERGES:
+      device.hasFrontMerges = value;
+      break;
+    case SETTING_NO_PLUG:
+      device.isUnplugged = value;
+      break;
+    case SETTING_PULL_EARLY:
+      device.isPullingEarly = value;
+      break;
+    default:
+      return false;
+  }
+  return true;
+}
+
+// ---- tables -----------------------------------------------------------------------------------------------
+
+/** Writes record `index` of the extent pool. Nobody uses it yet. */
+export function setExtent(
+  index: u32,
+  start: f64,
+  length: f64,
+  kind: u32,
+  hooks: u32,
+  lower: u32,
+  offset: f64,
+  target: u32,
+  flushes: u32,
+  ioSectorsMax: u32,
+): void {
+  assert(index < root().extentsMax);
+  const extent = changetype<Extent>(root().extents + <usize>index * EXTENT_BYTES);
+  extent.start = <u64>start;
+  extent.length = <u64>length;
+  extent.kind = <u8>kind;
+  extent.hooks = <u8>hooks;
+  extent.flushes = <u8>flushes;
+  extent.device = lower == 0xffffffff ? changetype<Device>(0) : deviceAt(lower);
+  extent.offset = <u64>offset;
+  extent.target = target;
+  extent.ioSectorsMax = ioSectorsMax;
+}
+
+/** The device's table is `total` extents from `first` on, `sizeSectors` long. Nothing of the old one is in flight. */
+export function setExtents(id: u32, first: u32, total: u32, sizeSectors: f64, level: u32): void {
+  const device = deviceAt(id);
+  assert(device.inFlight == 0 && level <= STACK_LEVELS && first + total <= root().extentsMax);
+  device.extents = <u32>(root().extents + <usize>first * EXTENT_BYTES);
+  device.extentsCount = total;
+  device.sizeSectors = <u64>sizeSectors;
+  device.level = level;
+  assert(total == 0 || extentAt(device, 0).start == 0);
+}
+
+/** The usable set shrinks or grows to `total` paths; write them with `setPath` before, then call this. */
+export function setPaths(id: u32, total: u32): void {
+  const device = deviceAt(id);
+  assert(total < PATH_SLOTS);
+  device.pathCount = total;
+  device.refusals = 0;
+  device.refusedBy = changetype<Device>(0);
+  ready(device);
+}
+
+/** Path `index` of the usable set is device `lower`. Whoever stood in line there leaves it. */
+export function setPath(id: u32, index: u32, lower: u32): void {
+  const slot = pathSlot(deviceAt(id), index);
+  if (slot.isWaiting) leaveLine(slot);
+  slot.device = deviceAt(lower);
+  slot.owner = deviceAt(id);
+}
+
+/** DEVICE_RUNNING, _SUSPENDING or _SUSPENDED. Running again brings back what was held. Follow it with `run`. */
+export function setState(now: f64, id: u32, state: u32, isNoflush: u32): void {
+  const device = deviceAt(id);
+  root().now = now;
+  device.state = state;
+  device.isNoflush = isNoflush;
+  if (state == DEVICE_RUNNING) {
+    if (device.kind == DEVICE_BIO) {
+      const deferred = deferredOf(device);
+      const mapQueue = mapQueueOf(device);
+      for (let bio = takeBio(deferred); bio; bio = takeBio(deferred)) appendBio(mapQueue, bio);
+    }
+    returnAllCredits(device);
+  }
+  ready(device);
+}

@@ -1,0 +1,117 @@
+// Stage 8 of 11: path I/O. From map, or from dispatch of a backing device; the answer goes to the way up.
+//
+// Promises: the I/O is within the limits of the device below and charged to its credits; a device
+// that is itself mapped starts it as a request of its own. Never: passes the elevator of the device
+// below; never waits.
+import {
+  COUNTER_ISSUED,
+  COUNTER_ISSUED_SECTORS,
+  DEVICE_REQUEST,
+  HEADER_ISSUE,
+  HEADER_ISSUE_COUNT,
+  HEADER_SEGMENT,
+  HEADER_SEGMENT_COUNT,
+  HISTOGRAM_QUEUE_TO_DISPATCH,
+  ISSUE_BYTES,
+  OPERATION_FLUSH,
+  SEGMENT_BYTES,
+  STATUS_IOERR,
+  STATUS_OK,
+  TRACE_ISSUE,
+} from '../abi';
+import { Device, count } from '../record/device';
+import { endRequest } from '../record/ended';
+import { appendRequest, dispatchOf } from '../record/list';
+import { requestId } from '../record/pool';
+import { REQUEST_DISPATCH, REQUEST_ISSUED, Request, topOf } from '../record/request';
+import { header, ready, root, setHeader } from '../record/root';
+import { observe } from '../stats/histogram';
+import { trace } from '../stats/trace';
+import { maxSectorsAt } from './merge';
+
+export function issue(request: Request): void {
+  const device = request.device;
+  if (request.operation != OPERATION_FLUSH && request.original && !isWithinLimits(device, request)) {
+    endRequest(request, STATUS_IOERR, 0);
+    return;
+  }
+  if (device.kind == DEVICE_REQUEST) {
+    request.state = REQUEST_DISPATCH;
+    device.queued++;
+    appendRequest(dispatchOf(device), request);
+    ready(device);
+    return;
+  }
+  if (request.operation == OPERATION_FLUSH && !device.hasCache) {
+    endRequest(request, STATUS_OK, 0);
+    return;
+  }
+  const all = root();
+  request.state = REQUEST_ISSUED;
+  request.issuedAt = all.now;
+  device.pathInFlight++;
+  count(device, COUNTER_ISSUED, 1);
+  count(device, COUNTER_ISSUED_SECTORS, <f64>request.sectors);
+  observe(device, HISTOGRAM_QUEUE_TO_DISPATCH, all.now - request.queuedAt);
+  trace(TRACE_ISSUE, device, request.operation, request.sector, request.sectors, 0);
+  if (device.isInstant) {
+    request.next = changetype<Request>(0);
+    if (all.instantTail) all.instantTail.next = request;
+    else all.instantHead = request;
+    all.instantTail = request;
+    return;
+  }
+  give(device, request);
+}
+
+/** A clone that the device below cannot take as it is: limits were lowered after the table was made (spec-core 8.5). */
+function isWithinLimits(device: Device, request: Request): bool {
+  return (
+    request.sectors <= maxSectorsAt(device, request.sector) &&
+    <u32>request.segments <= device.maxSegments &&
+    request.sector + request.sectors <= device.sizeSectors
+  );
+}
+
+function give(device: Device, request: Request): void {
+  const index = header(HEADER_ISSUE_COUNT);
+  const at = <usize>header(HEADER_ISSUE) + <usize>index * ISSUE_BYTES;
+  setHeader(HEADER_ISSUE_COUNT, index + 1);
+  store<f64>(at, <f64>request.sector);
+  store<u32>(at, requestId(request), 8);
+  store<u32>(at, device.id, 12);
+  store<u32>(at, request.sectors, 16);
+  store<u32>(at, <u32>request.operation | (<u32>request.flags << 8), 24);
+  store<u32>(at, request.segments, 28);
+  const bio = topOf(request).bioHead;
+  store<u32>(at, bio.address, 20);
+  if (request.segments > 1) store<u32>(at, listSegments(request), 32);
+}
+
+/** Writes the pieces of memory, neighbours joined, to the segment ring; returns the index of the first. */
+function listSegments(request: Request): u32 {
+  const first = header(HEADER_SEGMENT_COUNT);
+  const base = <usize>header(HEADER_SEGMENT);
+  let at = base + <usize>first * SEGMENT_BYTES;
+  let bio = topOf(request).bioHead;
+  let address = bio.address;
+  let bytes = bio.sectors << 9;
+  let segments: u32 = 1;
+  for (bio = bio.next; bio; bio = bio.next) {
+    if (address + bytes == bio.address) {
+      bytes += bio.sectors << 9;
+      continue;
+    }
+    store<u32>(at, address);
+    store<u32>(at, bytes, 4);
+    at += SEGMENT_BYTES;
+    segments++;
+    address = bio.address;
+    bytes = bio.sectors << 9;
+  }
+  store<u32>(at, address);
+  store<u32>(at, bytes, 4);
+  assert(segments == request.segments);
+  setHeader(HEADER_SEGMENT_COUNT, first + segments);
+  return first;
+}

@@ -1,0 +1,163 @@
+// Stage 7 of 11: map. From clone; to issue (requests) or to submit of the device below (bios).
+//
+// Promises: the place on the device that prep_map chose, by the extent or by the target's `map`.
+// Never: another device than was chosen; that is a kill.
+import {
+  EXTENT_ZERO,
+  HOOK_MAP,
+  HOOK_PREP_MAP,
+  MAP_DELAY_REQUEUE,
+  MAP_REMAPPED,
+  MAP_REQUEUE,
+  MAP_SUBMITTED,
+  OPERATION_FLUSH,
+  OPERATION_READ,
+  STATUS_IOERR,
+  STATUS_OK,
+  TRACE_REMAP,
+} from '../abi';
+import { BIO_BELOW, BIO_HELD, BIO_KEPT, BIO_MAP, Bio } from '../record/bio';
+import { returnCredit } from '../record/credit';
+import { Decision, RING_MAP, RING_RELEASE, askBio, askRequest, asked, decision } from '../record/decision';
+import { Device } from '../record/device';
+import { deviceAt } from '../record/devices';
+import { endBio, endRequest } from '../record/ended';
+import { Extent } from '../record/extent';
+import { fill } from '../record/fill';
+import { appendBio, parkedOf } from '../record/list';
+import { allocateBio, bioOf, freeRequest, requestOf } from '../record/pool';
+import { REQUEST_KEPT, REQUEST_MAP, Request } from '../record/request';
+import { delayBio, delayRequest, redriveBio, refuseLater } from '../record/requeue';
+import { setHeader } from '../record/root';
+import { trace } from '../stats/trace';
+import { issue } from './issue';
+
+import { arrive } from './submit';
+
+/** The sector below: what the table says, unless the target chooses devices itself and so keeps the place. */
+function translate(extent: Extent, sector: u64): u64 {
+  return extent.hooks & HOOK_PREP_MAP ? sector : sector - extent.start + extent.offset;
+}
+
+export function mapClone(clone: Request): void {
+  const original = clone.original;
+  const extent = original.extent;
+  if (extent.hooks & HOOK_MAP) {
+    clone.state = REQUEST_MAP;
+    askRequest(RING_MAP, original, 0, 0);
+    return;
+  }
+  if (clone.operation != OPERATION_FLUSH) clone.sector = translate(extent, original.sector);
+  remapped(original, clone);
+}
+
+function remapped(original: Request, clone: Request): void {
+  trace(TRACE_REMAP, clone.device, clone.operation, clone.sector, clone.sectors, original.device.id);
+  issue(clone);
+}
+
+/** Takes back the choice of prep_map: the target's count, and the clone. */
+export function takeBack(original: Request): void {
+  if (original.extent.hooks & HOOK_PREP_MAP) askRequest(RING_RELEASE, original, 0, 0);
+  if (original.clone) {
+    const lower = original.clone.device;
+    freeRequest(original.clone);
+    original.clone = changetype<Request>(0);
+    returnCredit(lower);
+  }
+}
+
+export function mapBio(bio: Bio, lower: Device): void {
+  bio.chosen = <u16>lower.id;
+  const extent = bio.extent;
+  if (extent.hooks & HOOK_MAP) {
+    bio.state = BIO_MAP;
+    askBio(RING_MAP, bio, 0);
+    return;
+  }
+  place(bio, lower, bio.operation == OPERATION_FLUSH ? 0 : translate(extent, bio.sector));
+}
+
+/** The bio's piece enters the device below; the bio waits in that device's list if no record is free there. */
+function place(bio: Bio, lower: Device, sector: u64): void {
+  const piece = allocateBio(lower, false);
+  if (!piece) {
+    bio.state = BIO_HELD;
+    appendBio(parkedOf(lower), bio);
+    return;
+  }
+  bio.state = BIO_BELOW;
+  piece.sector = sector;
+  piece.sectors = bio.sectors;
+  piece.address = bio.address;
+  piece.operation = bio.operation;
+  piece.flags = bio.flags;
+  piece.parent = bio;
+  trace(TRACE_REMAP, lower, piece.operation, sector, piece.sectors, bio.device.id);
+  arrive(piece);
+}
+
+/** A stretch without a device: reads of zeros, or an error. */
+export function endInTable(bio: Bio, extent: Extent): void {
+  bio.device.inFlight--;
+  if (extent.kind != EXTENT_ZERO) {
+    endBio(bio, STATUS_IOERR);
+    return;
+  }
+  if (bio.operation == OPERATION_READ) fill(bio.address, bio.sectors << 9);
+  endBio(bio, STATUS_OK);
+}
+
+/** Takes the verdicts of `map`. */
+export function takeMapVerdicts(): void {
+  const total = asked(RING_MAP);
+  setHeader(RING_MAP + 1, 0);
+  for (let i: u32 = 0; i < total; i++) {
+    const record = decision(RING_MAP, i);
+    const original = requestOf(record.id);
+    if (original) mapVerdict(original, record);
+    else mapBioVerdict(bioOf(record.id), record);
+  }
+}
+
+function mapVerdict(original: Request, record: Decision): void {
+  const clone = original.clone;
+  assert(clone && clone.state == REQUEST_MAP);
+  const device = original.device;
+  if (record.verdict == MAP_REMAPPED && record.device == clone.device.id) {
+    if (clone.operation != OPERATION_FLUSH) clone.sector = <u64>record.sector;
+    remapped(original, clone);
+  } else if (record.verdict == MAP_SUBMITTED) {
+    clone.state = REQUEST_KEPT;
+  } else {
+    takeBack(original);
+    if (record.verdict == MAP_REQUEUE) {
+      refuseLater(device, original);
+    } else if (record.verdict == MAP_DELAY_REQUEUE) {
+      delayRequest(device, original);
+    } else {
+      device.inFlight--;
+      endRequest(original, STATUS_IOERR, 0);
+    }
+  }
+}
+
+function mapBioVerdict(bio: Bio, record: Decision): void {
+  assert(bio && bio.state == BIO_MAP);
+  const device = bio.device;
+  if (record.verdict == MAP_REMAPPED && record.device == <u32>bio.chosen) {
+    place(bio, deviceAt(bio.chosen), bio.operation == OPERATION_FLUSH ? 0 : <u64>record.sector);
+  } else if (record.verdict == MAP_SUBMITTED) {
+    bio.state = BIO_KEPT;
+  } else {
+    if (bio.extent.hooks & HOOK_PREP_MAP) askBio(RING_RELEASE, bio, 0);
+    if (record.verdict == MAP_REQUEUE) {
+      redriveBio(device, bio);
+    } else if (record.verdict == MAP_DELAY_REQUEUE) {
+      delayBio(device, bio);
+    } else {
+      device.inFlight--;
+      endBio(bio, STATUS_IOERR);
+    }
+  }
+}

@@ -1,0 +1,154 @@
+// Stage 5 of 11: prep_map. From dispatch; to clone (requests) or map (bios).
+//
+// Promises: each original is asked about once, in order; what was chosen and cannot go is released
+// and asked again, and so are the later ones of its batch. Never: holds a clone for what has not been
+// chosen.
+import {
+  DEVICE_BIO,
+  EXTENT_DEVICE,
+  EXTENT_ZERO,
+  HOOK_PREP_MAP,
+  MAP_DELAY_REQUEUE,
+  MAP_REMAPPED,
+  MAP_REQUEUE,
+  MAP_SUBMITTED,
+  OPERATION_FLUSH,
+  STATUS_IOERR,
+  STATUS_OK,
+} from '../abi';
+import { BIO_HELD, BIO_KEPT, BIO_PREP_MAP, Bio } from '../record/bio';
+import { Decision, RING_PREP_MAP, RING_RELEASE, askBio, askRequest, asked, decision } from '../record/decision';
+import { Device } from '../record/device';
+import { deviceAt, isDevice } from '../record/devices';
+import { endBio, endRequest } from '../record/ended';
+import { Extent } from '../record/extent';
+import { bioOf, requestOf } from '../record/pool';
+import { REQUEST_KEPT, REQUEST_PREP_MAP, Request } from '../record/request';
+import { delayBio, delayRequest, redriveBio, refuse, refuseLater } from '../record/requeue';
+import { ready, setHeader } from '../record/root';
+import { clone } from './clone';
+import { endInTable, mapBio, mapClone } from './map';
+
+/** A started request looks for its device. Where a hook decides, the prep_map ring has room. */
+export function prepMap(device: Device, request: Request, extent: Extent): void {
+  request.extent = extent;
+  if (extent.hooks & HOOK_PREP_MAP) {
+    request.state = REQUEST_PREP_MAP;
+    device.asked++;
+    askRequest(RING_PREP_MAP, request, 0, request.firstStatus);
+  } else if (extent.kind == EXTENT_DEVICE) {
+    cloneAndMap(device, request, extent.device);
+  } else {
+    // a table without a device: zero swallows, error fails; its end_io is not asked, as nothing was mapped
+    device.inFlight--;
+    endRequest(request, extent.kind == EXTENT_ZERO ? STATUS_OK : STATUS_IOERR, 0);
+  }
+}
+
+/** A bio of a bio-based device, within one extent, looks for its device. */
+export function prepMapBio(bio: Bio, extent: Extent): void {
+  bio.extent = extent;
+  bio.device.inFlight++;
+  if (extent.hooks & HOOK_PREP_MAP) {
+    bio.state = BIO_PREP_MAP;
+    askBio(RING_PREP_MAP, bio, bio.firstStatus);
+  } else if (extent.kind == EXTENT_DEVICE) {
+    bio.state = BIO_HELD;
+    mapBio(bio, extent.device);
+  } else {
+    endInTable(bio, extent);
+  }
+}
+
+/** True: it went. False: refused, and put back. */
+function cloneAndMap(device: Device, original: Request, lower: Device): bool {
+  if (device.refusedHead) {
+    putBack(device, original);
+    return false;
+  }
+  const copy = clone(original, lower);
+  if (!copy) {
+    device.refusals++;
+    device.refusedBy = lower;
+    putBack(device, original);
+    return false;
+  }
+  device.refusals = 0;
+  mapClone(copy);
+  return true;
+}
+
+function putBack(device: Device, original: Request): void {
+  if (original.extent.hooks & HOOK_PREP_MAP) askRequest(RING_RELEASE, original, 0, 0);
+  refuse(device, original);
+}
+
+/** Takes the verdicts of prep_map, in order. */
+export function takePrepMapVerdicts(): void {
+  const total = asked(RING_PREP_MAP);
+  setHeader(RING_PREP_MAP + 1, 0);
+  for (let i: u32 = 0; i < total; i++) {
+    const record = decision(RING_PREP_MAP, i);
+    const original = requestOf(record.id);
+    if (original) verdict(original, record);
+    else bioVerdict(bioOf(record.id), record);
+  }
+}
+
+/** A target may choose among devices that stand below its own; requests go only where requests are taken. */
+function isBelow(device: Device, id: u32): bool {
+  if (!isDevice(id)) return false;
+  const lower = deviceAt(id);
+  return lower.level < device.level && (device.kind == DEVICE_BIO || lower.kind != DEVICE_BIO);
+}
+
+function verdict(original: Request, record: Decision): void {
+  assert(original.state == REQUEST_PREP_MAP);
+  const device = original.device;
+  device.asked--;
+  if (!device.asked) ready(device);
+  original.context = record.context;
+  if (record.verdict == MAP_REMAPPED && isBelow(device, record.device)) {
+    const lower = deviceAt(record.device);
+    original.chosen = <u16>lower.id;
+    cloneAndMap(device, original, lower);
+  } else if (record.verdict == MAP_SUBMITTED) {
+    original.state = REQUEST_KEPT;
+  } else if (record.verdict == MAP_REQUEUE) {
+    refuseLater(device, original);
+  } else if (record.verdict == MAP_DELAY_REQUEUE) {
+    delayRequest(device, original);
+  } else {
+    device.inFlight--;
+    endRequest(original, STATUS_IOERR, 0);
+  }
+}
+
+function bioVerdict(bio: Bio, record: Decision): void {
+  assert(bio && bio.state == BIO_PREP_MAP);
+  const device = bio.device;
+  bio.context = record.context;
+  if (record.verdict == MAP_REMAPPED && isBelow(device, record.device)) {
+    bio.state = BIO_HELD;
+    mapBio(bio, deviceAt(record.device));
+  } else if (record.verdict == MAP_SUBMITTED) {
+    bio.state = BIO_KEPT;
+  } else if (record.verdict == MAP_REQUEUE) {
+    redriveBio(device, bio);
+  } else if (record.verdict == MAP_DELAY_REQUEUE) {
+    delayBio(device, bio);
+  } else {
+    device.inFlight--;
+    endBio(bio, STATUS_IOERR);
+  }
+}
+
+/** Bios of devices above that found no record here. */
+export function redriveParked(bio: Bio): void {
+  mapBio(bio, deviceAt(bio.chosen));
+}
+
+/** True for a flush that has been fanned out and names its extent. */
+export function isFannedOut(bio: Bio): bool {
+  return bio.operation == OPERATION_FLUSH && !!bio.parent && bio.parent.device == bio.device && bio.device.kind == DEVICE_BIO;
+}

@@ -1,0 +1,233 @@
+// Stage 1 of 11: submit. From the host's ring, or from a device above; to merge.
+//
+// Promises: a bio that fails a check ends with its status; every other one goes on, whole or split,
+// in the order of arrival. Never: loses a bio for want of a record; it waits in a list instead.
+import {
+  COUNTER_BIOS,
+  COUNTER_REQUESTS,
+  COUNTER_SPLITS,
+  DEVICE_BIO,
+  DEVICE_RUNNING,
+  FLAG_NOMERGE,
+  HEADER_SUBMIT,
+  OPERATION_FLUSH,
+  OPERATION_WRITE,
+  STATUS_BEYOND_END,
+  STATUS_INVAL,
+  STATUS_OK,
+  STATUS_READ_ONLY,
+  SUBMIT_BYTES,
+  TRACE_GET_REQUEST,
+  TRACE_PLUG,
+  TRACE_QUEUE,
+  TRACE_SPLIT,
+  TRACE_UNPLUG,
+} from '../abi';
+import { PLUG_FLUSH_SECTORS, PLUG_REQUESTS, PLUG_REQUESTS_MULTIPLE } from '../limits';
+import { BIO_MAP_QUEUE, Bio } from '../record/bio';
+import { Device, count } from '../record/device';
+import { deviceAt } from '../record/devices';
+import { endBio } from '../record/ended';
+import { appendBio, appendRequest, deferredOf, dispatchOf, mapQueueOf, prependBio, takeBio, waitingOf } from '../record/list';
+import { allocateBio, allocateRequest } from '../record/pool';
+import { REQUEST_DISPATCH, REQUEST_PLUGGED, Request } from '../record/request';
+import { header, plugged, ready, root, setPlugged } from '../record/root';
+import { trace } from '../stats/trace';
+import { insert } from './insert';
+import { isMergeable, maxSectorsAt, mergeIntoPlugged, mergeIntoQueued } from './merge';
+
+/** Takes bios of the submit ring, from `first` on; returns how many. Stops where a device has no record to spare. */
+export function takeSubmitted(first: u32, total: u32): u32 {
+  let at = <usize>header(HEADER_SUBMIT) + <usize>first * SUBMIT_BYTES;
+  for (let i: u32 = 0; i < total; i++) {
+    const device = deviceAt(load<u32>(at, 20));
+    const bio = allocateBio(device, false);
+    if (!bio) return i;
+    bio.sector = <u64>load<f64>(at);
+    bio.sectors = load<u32>(at, 8);
+    bio.address = load<u32>(at, 12);
+    const operation = load<u32>(at, 16);
+    bio.operation = <u8>operation;
+    bio.flags = <u8>(operation >> 8);
+    bio.tag = load<u32>(at, 24);
+    arrive(bio);
+    at += SUBMIT_BYTES;
+  }
+  return total;
+}
+
+/** A bio comes to its device, from the ring or from above. */
+export function arrive(bio: Bio): void {
+  const device = bio.device;
+  trace(TRACE_QUEUE, device, bio.operation, bio.sector, bio.sectors, 0);
+  count(device, COUNTER_BIOS, 1);
+  const status = check(device, bio);
+  if (status != STATUS_OK || isNothing(device, bio)) {
+    endBio(bio, status);
+    return;
+  }
+  if (device.kind == DEVICE_BIO) {
+    defer(device, bio);
+  } else if (device.waitingHead) {
+    // others wait already: keep the order
+    device.waiting++;
+    appendBio(waitingOf(device), bio);
+  } else {
+    enter(bio);
+  }
+}
+
+function check(device: Device, bio: Bio): u32 {
+  if (bio.operation == OPERATION_FLUSH) return STATUS_OK;
+  if (bio.operation & OPERATION_WRITE && device.isReadOnly) return STATUS_READ_ONLY;
+  if (bio.sector > device.sizeSectors || <u64>bio.sectors > device.sizeSectors - bio.sector) return STATUS_BEYOND_END;
+  const block = device.logicalBlockSectors;
+  if (block > 1 && (bio.sector % block != 0 || bio.sectors % block != 0)) return STATUS_INVAL;
+  return STATUS_OK;
+}
+
+/** Nothing to do: no sectors, or a flush where nothing is held back. */
+function isNothing(device: Device, bio: Bio): bool {
+  return bio.operation == OPERATION_FLUSH ? !device.hasCache : bio.sectors == 0;
+}
+
+function defer(device: Device, bio: Bio): void {
+  device.waiting++;
+  if (device.state != DEVICE_RUNNING) {
+    appendBio(deferredOf(device), bio);
+    return;
+  }
+  bio.state = BIO_MAP_QUEUE;
+  appendBio(mapQueueOf(device), bio);
+  ready(device);
+}
+
+/** Splits the bio to the queue's limits and queues each part. False: it waits for a record, at the head of the line. */
+function enter(bio: Bio): bool {
+  const device = bio.device;
+  if (bio.operation != OPERATION_FLUSH) {
+    let most = maxSectorsAt(device, bio.sector);
+    while (bio.sectors > most) {
+      const front = cut(device, bio, most);
+      if (!front) return wait(device, bio);
+      if (!queue(device, front)) {
+        wait(device, bio);
+        return wait(device, front);
+      }
+      most = maxSectorsAt(device, bio.sector);
+    }
+  }
+  return queue(device, bio) || wait(device, bio);
+}
+
+function wait(device: Device, bio: Bio): bool {
+  device.waiting++;
+  prependBio(waitingOf(device), bio);
+  return false;
+}
+
+/** Cuts the first sectors off into a bio of their own, which never merges. Null: no record is free. */
+export function cut(device: Device, bio: Bio, most: u32): Bio {
+  const block = device.logicalBlockSectors;
+  const sectors = most > block ? most - (most % block) : most;
+  const front = allocateBio(device, true);
+  if (!front) return front;
+  front.sector = bio.sector;
+  front.sectors = sectors;
+  front.address = bio.address;
+  front.operation = bio.operation;
+  front.flags = bio.flags | <u8>FLAG_NOMERGE;
+  front.parent = bio;
+  front.submittedAt = bio.submittedAt;
+  bio.remaining++;
+  bio.sector += sectors;
+  bio.sectors -= sectors;
+  bio.address += sectors << 9;
+  count(device, COUNTER_SPLITS, 1);
+  trace(TRACE_SPLIT, device, front.operation, front.sector, sectors, <u32>bio.sector);
+  return front;
+}
+
+/** Merges the bio, or makes a request of it. False: no request is free. */
+function queue(device: Device, bio: Bio): bool {
+  const all = root();
+  const canMerge = isMergeable(bio) && device.nomerges != 2;
+  if (canMerge) {
+    const last = device.lastPlugged;
+    if (last && mergeIntoPlugged(device, last, bio)) return true;
+    if (mergeIntoQueued(device, bio)) return true;
+  }
+  const request = allocateRequest(device, false);
+  if (!request) {
+    unplug();
+    return false;
+  }
+  fill(request, bio);
+  count(device, COUNTER_REQUESTS, 1);
+  trace(TRACE_GET_REQUEST, device, request.operation, request.sector, request.sectors, 0);
+  if (bio.operation == OPERATION_FLUSH) {
+    request.state = REQUEST_DISPATCH;
+    device.queued++;
+    appendRequest(dispatchOf(device), request);
+    ready(device);
+  } else if (all.isPlugging && !device.isUnplugged) {
+    plug(device, request);
+  } else {
+    insert(device, request);
+  }
+  return true;
+}
+
+function fill(request: Request, bio: Bio): void {
+  request.sector = bio.sector;
+  request.sectors = bio.sectors;
+  request.operation = bio.operation;
+  request.flags = bio.flags;
+  request.bioHead = bio;
+  request.bioTail = bio;
+  request.segments = bio.sectors ? 1 : 0;
+  request.queuedAt = root().now;
+  bio.next = changetype<Bio>(0);
+}
+
+/** Holds the request back (spec-core 2.2): 32 requests of one queue, 64 of several, none behind a large one. */
+function plug(device: Device, request: Request): void {
+  const all = root();
+  if (all.plugCount) {
+    const last = plugged(all.plugCount - 1);
+    const most = all.plugIsMultiple ? PLUG_REQUESTS_MULTIPLE : PLUG_REQUESTS;
+    if (all.plugCount >= most || (device.nomerges != 2 && last.sectors >= PLUG_FLUSH_SECTORS)) unplug();
+    else if (last.device != device) all.plugIsMultiple = 1;
+  }
+  if (!all.plugCount) trace(TRACE_PLUG, device, 0, 0, 0, 0);
+  request.state = REQUEST_PLUGGED;
+  setPlugged(all.plugCount++, request);
+  device.lastPlugged = request;
+}
+
+/** Gives what was held back to the queues: each queue's in order of arrival, or newest first where the kernel does so. */
+export function unplug(): void {
+  const all = root();
+  const total = all.plugCount;
+  if (!total) return;
+  all.plugCount = 0;
+  const isReversed = !all.plugIsMultiple && plugged(0).device.isKernelPlugOrder && !plugged(0).device.elevator;
+  all.plugIsMultiple = 0;
+  for (let i: u32 = 0; i < total; i++) plugged(i).device.lastPlugged = changetype<Request>(0);
+  for (let i: u32 = 0; i < total; i++) {
+    const request = plugged(isReversed ? total - 1 - i : i);
+    const device = request.device;
+    if (i == 0) trace(TRACE_UNPLUG, device, 0, 0, 0, total);
+    insert(device, request);
+  }
+}
+
+/** Goes on with the bios that waited for a record of this device. */
+export function redriveWaiting(device: Device): void {
+  const list = waitingOf(device);
+  while (device.waitingHead) {
+    const bio = takeBio(list);
+    device.waiting--;
+    if (!enter(bio)) return;
+  }
+}

@@ -1,0 +1,220 @@
+import { COUNTERS, HISTOGRAM_BUCKETS } from '../abi';
+import { HASH_BUCKETS, PATH_SLOTS } from '../limits';
+import { Bio } from './bio';
+import { Extent } from './extent';
+import { Request } from './request';
+
+// A device and its queue. Backing devices and request-based ones own an elevator; a bio-based one
+// has only lists of bios.
+//
+// The first words are the figures of abi.ts (FIGURE_*): the host reads them in place. Behind the
+// record lie, at fixed distance: counters, histograms, two merge indexes, path slots:
+//
+//   | Device (512) | counters f64 | histograms u32 | end index | start index | path slots |
+//
+// A path slot is this device's place in the line of those who wait for a credit of `device`:
+//   0        4       8      12
+//   | device | owner | next | is waiting |   16 bytes
+
+@unmanaged
+export class PathSlot {
+  device: Device = changetype<Device>(0);
+  owner: Device = changetype<Device>(0);
+  next: PathSlot = changetype<PathSlot>(0);
+  isWaiting: u32 = 0;
+}
+
+@unmanaged
+export class Device {
+  // figures, in the order of FIGURE_*
+  state: u32 = 0;
+  isBusy: u32 = 0;
+  inFlight: u32 = 0;
+  pathInFlight: u32 = 0;
+  bios: u32 = 0;
+  requests: u32 = 0;
+  queued: u32 = 0;
+  waiting: u32 = 0;
+  delayed: u32 = 0;
+  id: u32 = 0;
+  kind: u32 = 0;
+  elevator: u32 = 0;
+  level: u32 = 0; // 0 backing; a mapped device stands above all devices of its table
+  sizeSectors: u64 = 0;
+  // limits
+  maxSectors: u32 = 0;
+  maxSegments: u32 = 0;
+  chunkSectors: u32 = 0;
+  logicalBlockSectors: u32 = 0;
+  depth: u32 = 0;
+  requestsMax: u32 = 0;
+  biosMax: u32 = 0;
+  nomerges: u32 = 0;
+  isReadOnly: u32 = 0;
+  hasCache: u32 = 0;
+  isInstant: u32 = 0;
+  isFilling: u32 = 0;
+  isKernelPlugOrder: u32 = 0;
+  isUnplugged: u32 = 0;
+  isPullingEarly: u32 = 0;
+  // table
+  extents: u32 = 0;
+  extentsCount: u32 = 0;
+  pathCount: u32 = 0;
+  refusals: u32 = 0; // in a row
+  asked: u32 = 0; // requests the host decides about
+  refusedBy: Device = changetype<Device>(0); // wait for a credit of this one before anything is asked again
+  isNoflush: u32 = 0; // host writes: the suspend under way keeps what cannot be mapped
+  biosShared: u32 = 0; // records held beyond the reserve
+  requestsShared: u32 = 0;
+  clones: u32 = 0; // requests that are clones of a device above
+  // lists
+  readyNext: Device = changetype<Device>(0);
+  isReady: u32 = 0;
+  waiterHead: PathSlot = changetype<PathSlot>(0);
+  waiterTail: PathSlot = changetype<PathSlot>(0);
+  lastMerge: Request = changetype<Request>(0);
+  lastPlugged: Request = changetype<Request>(0);
+  dispatchHead: Request = changetype<Request>(0);
+  dispatchTail: Request = changetype<Request>(0);
+  headList: Request = changetype<Request>(0); // at-head inserts; `later` links
+  headTail: Request = changetype<Request>(0);
+  refusedHead: Request = changetype<Request>(0); // go back before the dispatch list, in order
+  refusedTail: Request = changetype<Request>(0);
+  requeueHead: Request = changetype<Request>(0); // come back from end_io: to the elevator's head
+  requeueTail: Request = changetype<Request>(0);
+  delayedHead: Request = changetype<Request>(0);
+  delayedTail: Request = changetype<Request>(0);
+  waitingHead: Bio = changetype<Bio>(0); // bios that wait for a request, or for a bio to split
+  waitingTail: Bio = changetype<Bio>(0);
+  parkedHead: Bio = changetype<Bio>(0); // bios of devices above that wait for a bio of this one
+  parkedTail: Bio = changetype<Bio>(0);
+  mapHead: Bio = changetype<Bio>(0); // bio-based: wait to be mapped
+  mapTail: Bio = changetype<Bio>(0);
+  deferredHead: Bio = changetype<Bio>(0); // bio-based: arrived while suspended
+  deferredTail: Bio = changetype<Bio>(0);
+  delayedBioHead: Bio = changetype<Bio>(0);
+  delayedBioTail: Bio = changetype<Bio>(0);
+  delayedAt: f64 = 0; // 0: no timer
+  rerunAt: f64 = 0; // 0: no timer
+  // mq-deadline, and the one fifo of `none` (index 0)
+  treeRead: Request = changetype<Request>(0);
+  treeWrite: Request = changetype<Request>(0);
+  fifoReadHead: Request = changetype<Request>(0);
+  fifoReadTail: Request = changetype<Request>(0);
+  fifoWriteHead: Request = changetype<Request>(0);
+  fifoWriteTail: Request = changetype<Request>(0);
+  nextRead: Request = changetype<Request>(0);
+  nextWrite: Request = changetype<Request>(0);
+  lastDirection: u32 = 0;
+  batching: u32 = 0;
+  starved: i32 = 0;
+  writesStarved: i32 = 0;
+  fifoBatch: u32 = 0;
+  hasFrontMerges: u32 = 0;
+  readExpireNs: f64 = 0;
+  writeExpireNs: f64 = 0;
+}
+
+const DEVICE_RECORD: usize = 512;
+const COUNTERS_AT: usize = DEVICE_RECORD;
+const HISTOGRAMS_AT: usize = COUNTERS_AT + COUNTERS * 8;
+const END_INDEX_AT: usize = HISTOGRAMS_AT + 3 * HISTOGRAM_BUCKETS * 4;
+const START_INDEX_AT: usize = END_INDEX_AT + HASH_BUCKETS * 4;
+const PATH_SLOTS_AT: usize = START_INDEX_AT + HASH_BUCKETS * 4;
+export const DEVICE_BYTES: usize = PATH_SLOTS_AT + PATH_SLOTS * 16;
+
+export function assertDeviceLayout(): void {
+  assert(offsetof<Device>() <= DEVICE_RECORD);
+  assert(offsetof<PathSlot>() <= 16);
+}
+
+export function countersOf(device: Device): usize {
+  return changetype<usize>(device) + COUNTERS_AT;
+}
+
+export function histogramsOf(device: Device): usize {
+  return changetype<usize>(device) + HISTOGRAMS_AT;
+}
+
+export function pathSlot(device: Device, index: u32): PathSlot {
+  return changetype<PathSlot>(changetype<usize>(device) + PATH_SLOTS_AT + index * 16);
+}
+
+export function count(device: Device, counter: u32, amount: f64): void {
+  const at = countersOf(device) + (<usize>counter << 3);
+  store<f64>(at, load<f64>(at) + amount);
+}
+
+// ---- merge indexes: requests by the sector behind their end, and by their start ------------------
+
+function bucketOf(sector: u64): usize {
+  // sectors of neighbours differ in the low bits; multiplying spreads aligned starts over all buckets
+  return <usize>(<u32>((sector * 0x9e3779b97f4a7c15) >> 40) & (HASH_BUCKETS - 1)) << 2;
+}
+
+export function endBucket(device: Device, sector: u64): usize {
+  return changetype<usize>(device) + END_INDEX_AT + bucketOf(sector);
+}
+
+export function startBucket(device: Device, sector: u64): usize {
+  return changetype<usize>(device) + START_INDEX_AT + bucketOf(sector);
+}
+
+export function hashEnd(device: Device, request: Request): void {
+  const bucket = endBucket(device, request.sector + request.sectors);
+  request.endNext = changetype<Request>(<usize>load<u32>(bucket));
+  store<u32>(bucket, <u32>changetype<usize>(request));
+}
+
+export function unhashEnd(device: Device, request: Request): void {
+  const bucket = endBucket(device, request.sector + request.sectors);
+  let other = changetype<Request>(<usize>load<u32>(bucket));
+  if (other == request) {
+    store<u32>(bucket, <u32>changetype<usize>(request.endNext));
+    return;
+  }
+  while (other.endNext != request) {
+    other = other.endNext;
+    assert(other);
+  }
+  other.endNext = request.endNext;
+}
+
+export function hashStart(device: Device, request: Request): void {
+  const bucket = startBucket(device, request.sector);
+  request.startNext = changetype<Request>(<usize>load<u32>(bucket));
+  store<u32>(bucket, <u32>changetype<usize>(request));
+}
+
+export function unhashStart(device: Device, request: Request): void {
+  const bucket = startBucket(device, request.sector);
+  let other = changetype<Request>(<usize>load<u32>(bucket));
+  if (other == request) {
+    store<u32>(bucket, <u32>changetype<usize>(request.startNext));
+    return;
+  }
+  while (other.startNext != request) {
+    other = other.startNext;
+    assert(other);
+  }
+  other.startNext = request.startNext;
+}
+
+export function hash(device: Device, request: Request): void {
+  assert(!request.isHashed);
+  request.isHashed = 1;
+  hashEnd(device, request);
+  hashStart(device, request);
+}
+
+export function unhash(device: Device, request: Request): void {
+  if (!request.isHashed) return;
+  request.isHashed = 0;
+  unhashEnd(device, request);
+  unhashStart(device, request);
+}
+
+export function extentAt(device: Device, index: u32): Extent {
+  return changetype<Extent>(<usize>(device.extents + index * 48));
+}

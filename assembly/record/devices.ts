@@ -1,0 +1,15 @@
+import { DEVICE_BYTES, Device } from './device';
+import { root } from './root';
+
+// The table of devices: fixed records, the id is the index. A device whose kind is 0 is free.
+
+export function deviceAt(id: u32): Device {
+  const all = root();
+  assert(id < all.devicesMax);
+  return changetype<Device>(all.devices + <usize>id * DEVICE_BYTES);
+}
+
+/** True for an id that names a device in use. */
+export function isDevice(id: u32): bool {
+  return id < root().devicesMax && deviceAt(id).kind != 0;
+}

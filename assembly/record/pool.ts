@@ -1,0 +1,170 @@
+import { HEADER_BIOS_FREE, HEADER_REQUESTS_FREE, ID_BIO, ID_INDEX_BITS } from '../abi';
+import { BIOS_RESERVED, BIO_BYTES, REQUESTS_RESERVED, REQUEST_BYTES } from '../limits';
+import { BIO_FREE, BIO_HELD, Bio } from './bio';
+import { Device } from './device';
+import { REQUEST_FREE, REQUEST_PLUGGED, Request } from './request';
+import { ready, root, setHeader } from './root';
+
+// Pools of bios and requests: fixed arrays with a free list through `next`.
+//
+// Every device is sure of its reserve (limits.ts); the rest of a pool is shared, up to a quota a
+// device. What comes in (a bio, a queued request) leaves SPARE records of the reserve to what finishes
+// work already begun (the parts of a split bio, clones). So whatever one device holds, each other one,
+// on every level of a stack, can go on. What is freed fills the reserve first.
+//
+// A record's generation goes up when it is freed: a late answer names a generation that is gone.
+
+const SPARE: u32 = 2;
+const INDEX_MASK: u32 = (1 << ID_INDEX_BITS) - 1;
+const GENERATION_MASK: u32 = 0x7ff;
+
+/** A bio for `device`, or null. Sector, sectors, address, operation, flags and tag are the caller's to set. */
+export function allocateBio(device: Device, isPart: bool): Bio {
+  const all = root();
+  if (all.biosShared && device.bios < device.biosMax) {
+    all.biosShared--;
+    device.biosShared++;
+  } else if (device.bios - device.biosShared >= BIOS_RESERVED - (isPart ? 0 : SPARE)) {
+    return changetype<Bio>(0);
+  }
+  device.bios++;
+  const bio = all.bioFree;
+  assert(bio);
+  all.bioFree = bio.next;
+  bio.next = changetype<Bio>(0);
+  bio.status = 0;
+  bio.state = BIO_HELD;
+  bio.device = device;
+  bio.parent = changetype<Bio>(0);
+  bio.remaining = 1;
+  bio.chosen = 0;
+  bio.attempts = 0;
+  bio.context = 0;
+  bio.firstStatus = 0;
+  bio.lastPath = 0xffff;
+  bio.submittedAt = all.now;
+  return bio;
+}
+
+export function freeBio(bio: Bio): void {
+  const all = root();
+  const device = bio.device;
+  assert(bio.state != BIO_FREE);
+  bio.state = BIO_FREE;
+  bio.generation++;
+  bio.next = all.bioFree;
+  all.bioFree = bio;
+  if (device.bios == device.biosShared) {
+    device.biosShared--;
+    all.biosShared++;
+  }
+  device.bios--;
+  if (device.parkedHead || device.waitingHead || device.mapHead) ready(device);
+}
+
+/** Whether a clone can be had for `device`. */
+export function canTakeClone(device: Device): bool {
+  return root().requestsShared > 0 || device.requests - device.requestsShared < REQUESTS_RESERVED;
+}
+
+/**
+ * A request for `device`, or null. Place, length, operation and bios are the caller's to set. A queue's own requests
+ * are limited by nr_requests, clones by the credits of the device below.
+ */
+export function allocateRequest(device: Device, isClone: bool): Request {
+  const all = root();
+  if (!isClone && device.requests - device.clones >= device.requestsMax) return changetype<Request>(0);
+  if (all.requestsShared) {
+    all.requestsShared--;
+    device.requestsShared++;
+  } else if (device.requests - device.requestsShared >= REQUESTS_RESERVED - (isClone ? 0 : SPARE)) {
+    return changetype<Request>(0);
+  }
+  if (isClone) device.clones++;
+  device.requests++;
+  const request = all.requestFree;
+  assert(request);
+  all.requestFree = request.next;
+  request.next = changetype<Request>(0);
+  request.device = device;
+  request.original = changetype<Request>(0);
+  request.clone = changetype<Request>(0);
+  request.state = REQUEST_PLUGGED;
+  request.status = 0;
+  request.firstStatus = 0;
+  request.goodSectors = 0;
+  request.isHashed = 0;
+  request.attempts = 0;
+  request.context = 0;
+  request.lastPath = 0xffff;
+  return request;
+}
+
+export function freeRequest(request: Request): void {
+  const all = root();
+  const device = request.device;
+  assert(request.state != REQUEST_FREE && !request.isHashed);
+  request.state = REQUEST_FREE;
+  request.generation++;
+  request.next = all.requestFree;
+  all.requestFree = request;
+  if (request.original) device.clones--;
+  if (device.requests == device.requestsShared) {
+    device.requestsShared--;
+    all.requestsShared++;
+  }
+  device.requests--;
+  if (device.waitingHead) ready(device);
+}
+
+export function requestId(request: Request): u32 {
+  const index = <u32>(changetype<usize>(request) - root().requests) / REQUEST_BYTES;
+  return index | ((<u32>request.generation & GENERATION_MASK) << ID_INDEX_BITS);
+}
+
+/** The request that an id names, or null if it has been freed since. */
+export function requestOf(id: u32): Request {
+  const all = root();
+  const index = id & INDEX_MASK;
+  if (id & ID_BIO || index >= all.requestsTotal) return changetype<Request>(0);
+  const request = changetype<Request>(all.requests + <usize>index * REQUEST_BYTES);
+  if (((id >> ID_INDEX_BITS) & GENERATION_MASK) != (<u32>request.generation & GENERATION_MASK)) return changetype<Request>(0);
+  return request;
+}
+
+export function bioId(bio: Bio): u32 {
+  const index = <u32>(changetype<usize>(bio) - root().bios) / BIO_BYTES;
+  return index | ((<u32>bio.generation & GENERATION_MASK) << ID_INDEX_BITS) | ID_BIO;
+}
+
+export function bioOf(id: u32): Bio {
+  const all = root();
+  const index = id & INDEX_MASK;
+  if (!(id & ID_BIO) || index >= all.biosTotal) return changetype<Bio>(0);
+  const bio = changetype<Bio>(all.bios + <usize>index * BIO_BYTES);
+  if (((id >> ID_INDEX_BITS) & GENERATION_MASK) != (<u32>bio.generation & GENERATION_MASK)) return changetype<Bio>(0);
+  return bio;
+}
+
+/** Takes or gives back a device's reserve. */
+export function reserve(device: Device): bool {
+  const all = root();
+  assert(device.bios == 0 && device.requests == 0);
+  if (all.biosShared < BIOS_RESERVED || all.requestsShared < REQUESTS_RESERVED) return false;
+  all.biosShared -= BIOS_RESERVED;
+  all.requestsShared -= REQUESTS_RESERVED;
+  return true;
+}
+
+export function giveBackReserve(device: Device): void {
+  const all = root();
+  assert(device.bios == 0 && device.requests == 0);
+  all.biosShared += BIOS_RESERVED;
+  all.requestsShared += REQUESTS_RESERVED;
+}
+
+export function publishPools(): void {
+  const all = root();
+  setHeader(HEADER_BIOS_FREE, all.biosShared);
+  setHeader(HEADER_REQUESTS_FREE, all.requestsShared);
+}

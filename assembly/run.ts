@@ -1,0 +1,225 @@
+// The driver: up and down in turn until nothing is left to do, or the host must decide.
+//
+// One turn, in this order:
+//   1. answers of paths and verdicts of the host, so that what they free can be used
+//   2. up: what has ended; it may make room below
+//   3. bio-based devices: their pieces go into the plug of the queues below, where they merge
+//   4. the plug is emptied; then every other device that is ready runs
+//   5. nothing left and nothing asked: instant devices answer
+import {
+  ANSWER_BYTES,
+  HEADER_ANSWER,
+  HEADER_ANSWER_COUNT,
+  HEADER_COMPLETE_COUNT,
+  HEADER_FILL_COUNT,
+  HEADER_ISSUE_COUNT,
+  HEADER_STALE_ANSWERS,
+  WANT_COMPLETE,
+  WANT_END_IO,
+  WANT_END_IO_FIRST,
+  WANT_FILL,
+  WANT_ISSUE,
+  WANT_MAP,
+  WANT_PREP_MAP,
+  WANT_RELEASE,
+} from './abi';
+import { run as runDevice } from './down/dispatch';
+import { takeMapVerdicts } from './down/map';
+import { takePrepMapVerdicts } from './down/prep-map';
+import { unplug } from './down/submit';
+import { Bio } from './record/bio';
+import { RING_END_IO, RING_END_IO_FIRST, RING_MAP, RING_PREP_MAP, RING_RELEASE, asked } from './record/decision';
+import { deviceAt } from './record/devices';
+import { endBio, takeEndedBio, takeEndedRequest } from './record/ended';
+import { isFillHigh } from './record/fill';
+import { publishPools, requestOf } from './record/pool';
+import { REQUEST_ISSUED, Request } from './record/request';
+import { releaseDelayed } from './record/requeue';
+import { header, ready, root, setHeader, takeReady, takeReadyBio } from './record/root';
+import { complete, isWhole, retire, toHost } from './up/complete';
+import { takeEndIoVerdicts } from './up/end-io';
+import { answerInstant, answered, endIoFirst, endIoFirstBio, takeEndIoFirstVerdicts } from './up/end-io-first';
+
+export function drive(): u32 {
+  const all = root();
+  all.isRingFull = 0;
+  all.isPlugging = all.isUnplugged ? 0 : 1;
+  if (all.timersArmed) fireTimers();
+  takeAnswers();
+  takeVerdicts();
+  while (true) {
+    up();
+    all.isPlugging = all.isUnplugged ? 0 : 1;
+    while (all.readyBioHead && !all.isRingFull) runDevice(takeReadyBio());
+    unplug();
+    all.isPlugging = 0;
+    downOnce();
+    if (all.isRingFull) break;
+    if (all.endedHead || all.endedBioHead || all.readyHead || all.readyBioHead) continue;
+    if (!all.instantHead || asksHost() || isFillHigh()) break;
+    answerInstants();
+  }
+  all.isUnplugged = 0;
+  publishPools();
+  return wants();
+}
+
+/** Each device that is ready now; those that become so meanwhile have their turn after the next look upward. */
+function downOnce(): void {
+  const all = root();
+  const last = all.readyTail;
+  while (all.readyHead && !all.isRingFull) {
+    const device = takeReady();
+    runDevice(device);
+    if (device == last) return;
+  }
+}
+
+function takeAnswers(): void {
+  const total = header(HEADER_ANSWER_COUNT);
+  let at = <usize>header(HEADER_ANSWER);
+  for (let i: u32 = 0; i < total; i++) {
+    const request = requestOf(load<u32>(at));
+    if (request && request.state == REQUEST_ISSUED) answered(request, load<u32>(at, 4), load<u32>(at, 8));
+    else setHeader(HEADER_STALE_ANSWERS, header(HEADER_STALE_ANSWERS) + 1);
+    at += ANSWER_BYTES;
+  }
+  setHeader(HEADER_ANSWER_COUNT, 0);
+}
+
+/** end_io before end_io_first, map before prep_map: each ring is empty when the stage before it adds to it. */
+function takeVerdicts(): void {
+  setHeader(RING_RELEASE + 1, 0);
+  if (asked(RING_END_IO)) takeEndIoVerdicts();
+  if (asked(RING_END_IO_FIRST)) takeEndIoFirstVerdicts();
+  if (asked(RING_MAP)) takeMapVerdicts();
+  if (asked(RING_PREP_MAP)) takePrepMapVerdicts();
+}
+
+function up(): void {
+  const all = root();
+  while (true) {
+    const request = takeEndedRequest();
+    if (request) {
+      if (!request.original) {
+        complete(request);
+      } else if (!endIoFirst(request)) {
+        putBackRequest(request);
+        return;
+      }
+      continue;
+    }
+    const bio = takeEndedBio();
+    if (!bio) return;
+    if (!ended(bio)) {
+      // a ring is full: the part counts again when the host has answered
+      bio.remaining = 1;
+      bio.next = all.endedBioHead;
+      all.endedBioHead = bio;
+      if (!all.endedBioTail) all.endedBioTail = bio;
+      all.isRingFull = 1;
+      return;
+    }
+  }
+}
+
+function putBackRequest(request: Request): void {
+  const all = root();
+  request.next = all.endedHead;
+  all.endedHead = request;
+  if (!all.endedTail) all.endedTail = request;
+  all.isRingFull = 1;
+}
+
+// 1. other parts are out: wait for them
+// 2. the host's own: tell it
+// 3. split off another bio: that one's part has ended
+// 4. a piece of a bio of the device above: its target's hooks are next
+function ended(bio: Bio): bool {
+  if (!isWhole(bio)) return true;
+  const parent = bio.parent;
+  if (!parent) {
+    toHost(bio);
+  } else {
+    const status = bio.status;
+    parent.attempts += bio.attempts;
+    parent.lastPath = bio.lastPath;
+    if (!parent.firstStatus) parent.firstStatus = bio.firstStatus;
+    if (parent.device == bio.device) {
+      endBio(parent, status);
+    } else if (!endIoFirstBio(parent, status)) {
+      parent.attempts -= bio.attempts;
+      return false;
+    }
+  }
+  retire(bio);
+  return true;
+}
+
+function answerInstants(): void {
+  const all = root();
+  let request = all.instantHead;
+  all.instantHead = changetype<Request>(0);
+  all.instantTail = changetype<Request>(0);
+  while (request) {
+    const next = request.next;
+    answerInstant(request);
+    request = next;
+  }
+}
+
+function asksHost(): bool {
+  return (asked(RING_END_IO) | asked(RING_END_IO_FIRST) | asked(RING_MAP) | asked(RING_PREP_MAP) | asked(RING_RELEASE)) != 0;
+}
+
+function wants(): u32 {
+  return (
+    (asked(RING_RELEASE) ? WANT_RELEASE : 0) |
+    (asked(RING_END_IO_FIRST) ? WANT_END_IO_FIRST : 0) |
+    (asked(RING_END_IO) ? WANT_END_IO : 0) |
+    (asked(RING_PREP_MAP) ? WANT_PREP_MAP : 0) |
+    (asked(RING_MAP) ? WANT_MAP : 0) |
+    (header(HEADER_ISSUE_COUNT) ? WANT_ISSUE : 0) |
+    (header(HEADER_COMPLETE_COUNT) ? WANT_COMPLETE : 0) |
+    (header(HEADER_FILL_COUNT) ? WANT_FILL : 0)
+  );
+}
+
+// ---- timers -------------------------------------------------------------------------------------------
+
+function fireTimers(): void {
+  const all = root();
+  let isArmed: u32 = 0;
+  for (let id: u32 = 0; id < all.devicesMax; id++) {
+    const device = deviceAt(id);
+    if (!device.kind) continue;
+    if (device.delayedAt > 0) {
+      if (all.now >= device.delayedAt) releaseDelayed(device);
+      else isArmed = 1;
+    }
+    if (device.rerunAt > 0) {
+      if (all.now >= device.rerunAt) {
+        device.rerunAt = 0;
+        ready(device);
+      } else {
+        isArmed = 1;
+      }
+    }
+  }
+  all.timersArmed = isArmed;
+}
+
+/** When `run` is to be called at the latest, nanoseconds; 0: no timer. */
+export function earliestTimer(): f64 {
+  const all = root();
+  let earliest: f64 = 0;
+  if (!all.timersArmed) return earliest;
+  for (let id: u32 = 0; id < all.devicesMax; id++) {
+    const device = deviceAt(id);
+    if (!device.kind) continue;
+    if (device.delayedAt > 0 && (earliest == 0 || device.delayedAt < earliest)) earliest = device.delayedAt;
+    if (device.rerunAt > 0 && (earliest == 0 || device.rerunAt < earliest)) earliest = device.rerunAt;
+  }
+  return earliest;
+}
+

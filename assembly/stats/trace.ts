@@ -1,0 +1,21 @@
+import { HEADER_TRACE, HEADER_TRACE_CAPACITY, HEADER_TRACE_HEAD, HEADER_TRACE_ON, TRACE_BYTES } from '../abi';
+import { Device } from '../record/device';
+import { header, root, setHeader } from '../record/root';
+
+/** Writes an event if somebody listens. The check is all that it costs otherwise. */
+export function trace(action: u32, device: Device, operation: u32, sector: u64, sectors: u32, detail: u32): void {
+  if (header(HEADER_TRACE_ON)) record(action, device, operation, sector, sectors, detail);
+}
+
+function record(action: u32, device: Device, operation: u32, sector: u64, sectors: u32, detail: u32): void {
+  const head = header(HEADER_TRACE_HEAD);
+  const at = <usize>header(HEADER_TRACE) + <usize>(head & (header(HEADER_TRACE_CAPACITY) - 1)) * TRACE_BYTES;
+  store<f64>(at, root().now);
+  store<f64>(at, <f64>sector, 8);
+  store<u32>(at, sectors, 16);
+  store<u32>(at, device.id, 20);
+  store<u16>(at, <u16>action, 24);
+  store<u16>(at, <u16>operation, 26);
+  store<u32>(at, detail, 28);
+  setHeader(HEADER_TRACE_HEAD, head + 1);
+}

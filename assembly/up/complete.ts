@@ -1,0 +1,110 @@
+// Stage 11 of 11: complete. From end_io; to the host, or to the bio above.
+//
+// Promises: bios end from head to tail, each once; a bio ends when all of its parts have.
+// Never: asks the host.
+import {
+  COMPLETE_BYTES,
+  COUNTER_BIOS_ENDED,
+  COUNTER_BIO_ERRORS,
+  DEVICE_BACKING,
+  HEADER_COMPLETE,
+  HEADER_COMPLETE_COUNT,
+  HISTOGRAM_QUEUE_TO_COMPLETE,
+  STATUS_OK,
+  TRACE_COMPLETE,
+} from '../abi';
+import { Bio } from '../record/bio';
+import { count } from '../record/device';
+import { endBio } from '../record/ended';
+import { freeBio, freeRequest } from '../record/pool';
+import { Request, topOf } from '../record/request';
+import { header, root, setHeader } from '../record/root';
+import { observe } from '../stats/histogram';
+import { trace } from '../stats/trace';
+
+/** A request without an original has ended: so have its bios. */
+export function complete(request: Request): void {
+  const device = request.device;
+  if (device.kind != DEVICE_BACKING) {
+    trace(TRACE_COMPLETE, device, request.operation, request.sector, request.sectors, request.status);
+  }
+  observe(device, HISTOGRAM_QUEUE_TO_COMPLETE, root().now - request.queuedAt);
+  let good: u32 = request.status == STATUS_OK ? <u32>-1 : request.goodSectors;
+  let bio = request.bioHead;
+  while (bio) {
+    const next = bio.next;
+    const isGood = good >= bio.sectors;
+    if (isGood) good -= bio.sectors;
+    else good = 0;
+    tell(request, bio, isGood && (request.status == STATUS_OK || bio.sectors > 0) ? STATUS_OK : request.status);
+    bio = next;
+  }
+  request.bioHead = changetype<Bio>(0);
+  request.bioTail = changetype<Bio>(0);
+  freeRequest(request);
+}
+
+function tell(request: Request, bio: Bio, status: u32): void {
+  bio.attempts = request.attempts;
+  bio.lastPath = request.lastPath;
+  if (!bio.firstStatus) bio.firstStatus = request.firstStatus;
+  endBio(bio, status);
+}
+
+/** `sectors` from the front are done although the rest is not: whole bios of them are told, and the stack moves on. */
+export function advance(original: Request, sectors: u32): void {
+  const top = topOf(original);
+  let left = sectors;
+  let told: u32 = 0;
+  let bio = top.bioHead;
+  while (bio && bio.sectors <= left) {
+    const next = bio.next;
+    left -= bio.sectors;
+    told += bio.sectors;
+    tell(top, bio, STATUS_OK);
+    bio = next;
+  }
+  if (!told) return;
+  top.bioHead = bio;
+  if (!bio) top.bioTail = bio;
+  const segments = countSegments(bio);
+  for (let request = original; request; request = request.original) {
+    request.sector += told;
+    request.sectors -= told;
+    request.segments = <u16>segments;
+  }
+}
+
+function countSegments(first: Bio): u32 {
+  if (!first) return 0;
+  let segments: u32 = 1;
+  for (let bio = first; bio.next; bio = bio.next) {
+    if (bio.address + (bio.sectors << 9) != bio.next.address) segments++;
+  }
+  return segments;
+}
+
+/** One part of a bio has ended. Returns the bio when all have, with nothing left to do but to tell. */
+export function isWhole(bio: Bio): bool {
+  assert(bio.remaining > 0);
+  bio.remaining--;
+  return bio.remaining == 0;
+}
+
+/** A bio that the host submitted. */
+export function toHost(bio: Bio): void {
+  const index = header(HEADER_COMPLETE_COUNT);
+  const at = <usize>header(HEADER_COMPLETE) + <usize>index * COMPLETE_BYTES;
+  setHeader(HEADER_COMPLETE_COUNT, index + 1);
+  store<u32>(at, bio.tag);
+  store<u32>(at, <u32>bio.status | (<u32>bio.attempts << 16), 4);
+  store<u32>(at, <u32>bio.lastPath | (<u32>bio.firstStatus << 16), 8);
+}
+
+/** Counts the end of a bio on its device and frees it. */
+export function retire(bio: Bio): void {
+  const device = bio.device;
+  count(device, COUNTER_BIOS_ENDED, 1);
+  if (bio.status) count(device, COUNTER_BIO_ERRORS, 1);
+  freeBio(bio);
+}

@@ -1,0 +1,132 @@
+// Stage 10 of 11: end_io. From end_io_first; to complete, or back to where a retry is decided.
+//
+// Promises: the clone is freed once; done goes up with its status, requeue to the head of the
+// device's own elevator, what a target keeps comes back by finish. Never: tells a bio anything.
+import {
+  END_DELAY_REQUEUE,
+  END_INCOMPLETE,
+  END_REQUEUE,
+  HOOK_END_IO,
+  OPERATION_FLUSH,
+  STATUS_OK,
+} from '../abi';
+import { BIO_END, BIO_HELD, BIO_KEPT, Bio } from '../record/bio';
+import { returnCredit } from '../record/credit';
+import { RING_END_IO, askBio, askRequest, asked, decision, hasRoom } from '../record/decision';
+import { endBio, endRequest } from '../record/ended';
+import { bioOf, freeRequest, requestOf } from '../record/pool';
+import { REQUEST_END, REQUEST_KEPT, Request } from '../record/request';
+import { delayBio, delayRequest, redriveBio, requeue } from '../record/requeue';
+import { setHeader } from '../record/root';
+
+/** False: the ring is full. */
+export function endIo(original: Request, clone: Request): bool {
+  if (original.extent.hooks & HOOK_END_IO) {
+    if (!hasRoom(RING_END_IO)) return false;
+    clone.state = REQUEST_END;
+    const record = askRequest(RING_END_IO, original, clone.issuedAt, clone.status);
+    // what the target counted for was the clone's length; the original may have advanced since
+    record.sectors = clone.sectors;
+    return true;
+  }
+  done(original, clone.status);
+  return true;
+}
+
+/** The original ends with this status, or goes up as a clone itself. */
+function done(original: Request, status: u32): void {
+  freeClone(original);
+  original.device.inFlight--;
+  endRequest(original, status, status ? 0 : original.sectors);
+}
+
+function freeClone(original: Request): void {
+  const clone = original.clone;
+  const lower = clone.device;
+  original.clone = changetype<Request>(0);
+  original.device.rerunAt = 0;
+  freeRequest(clone);
+  returnCredit(lower);
+}
+
+export function endIoBio(bio: Bio, status: u32): bool {
+  bio.pathStatus = <u8>status;
+  if (status && !bio.firstStatus) bio.firstStatus = <u8>status;
+  if (bio.extent.hooks & HOOK_END_IO) {
+    if (!hasRoom(RING_END_IO)) return false;
+    bio.state = BIO_END;
+    askBio(RING_END_IO, bio, status);
+    return true;
+  }
+  doneBio(bio, status);
+  return true;
+}
+
+function doneBio(bio: Bio, status: u32): void {
+  bio.state = BIO_HELD;
+  bio.device.inFlight--;
+  endBio(bio, status);
+}
+
+export function takeEndIoVerdicts(): void {
+  const total = asked(RING_END_IO);
+  setHeader(RING_END_IO + 1, 0);
+  for (let i: u32 = 0; i < total; i++) {
+    const record = decision(RING_END_IO, i);
+    const original = requestOf(record.id);
+    if (original) verdict(original, record.verdict, record.context);
+    else bioVerdict(bioOf(record.id), record.verdict, record.context);
+  }
+}
+
+function verdict(original: Request, said: u32, context: u32): void {
+  const clone = original.clone;
+  assert(clone && clone.state == REQUEST_END);
+  const status = <u32>clone.status;
+  original.context = context;
+  if (said == END_INCOMPLETE) {
+    clone.state = REQUEST_KEPT;
+  } else if (said == END_REQUEUE || said == END_DELAY_REQUEUE) {
+    // all bytes may be told already, though the path ended in an error: nothing is left to retry
+    if (original.sectors == 0 && original.operation != OPERATION_FLUSH) {
+      done(original, STATUS_OK);
+      return;
+    }
+    freeClone(original);
+    if (said == END_REQUEUE) requeue(original.device, original);
+    else delayRequest(original.device, original);
+  } else {
+    done(original, status);
+  }
+}
+
+function bioVerdict(bio: Bio, said: u32, context: u32): void {
+  assert(bio && bio.state == BIO_END);
+  bio.context = context;
+  bio.state = BIO_HELD;
+  if (said == END_INCOMPLETE) bio.state = BIO_KEPT;
+  else if (said == END_REQUEUE) redriveBio(bio.device, bio);
+  else if (said == END_DELAY_REQUEUE) delayBio(bio.device, bio);
+  else doneBio(bio, bio.pathStatus);
+}
+
+/** A target gives back what it kept. False: nothing of that name is kept. */
+export function finish(id: u32, status: u32): bool {
+  const original = requestOf(id);
+  if (original) {
+    if (original.clone) {
+      if (original.clone.state != REQUEST_KEPT) return false;
+      done(original, status);
+      return true;
+    }
+    if (original.state != REQUEST_KEPT) return false;
+    original.device.inFlight--;
+    endRequest(original, status, status ? 0 : original.sectors);
+    return true;
+  }
+  const bio = bioOf(id);
+  if (!bio || bio.state != BIO_KEPT) return false;
+  doneBio(bio, status);
+  return true;
+}
+

@@ -1,0 +1,163 @@
+// The core with its views: the only files that touch WASM memory are in this folder. Rings are
+// exposed as typed arrays, so that the pump's loops read and write plain numbers.
+import {
+  ANSWER_BYTES,
+  COUNTERS,
+  HEADER_ADDRESS,
+  HEADER_ANSWER,
+  HEADER_ANSWER_CAPACITY,
+  HEADER_ANSWER_COUNT,
+  HEADER_BYTES_USED,
+  HEADER_SUBMIT,
+  HEADER_SUBMIT_CAPACITY,
+  HEADER_TRACE,
+  HEADER_TRACE_CAPACITY,
+  HEADER_TRACE_HEAD,
+  HEADER_TRACE_ON,
+  HEADER_WORDS,
+  HISTOGRAM_BUCKETS,
+  SUBMIT_BYTES,
+  TRACE_BYTES,
+} from '../../assembly/abi.ts';
+import { RqdmError } from '../errors.ts';
+import { type CoreExports, loadCore } from './load.ts';
+
+/** Capacities of a core. */
+export interface CoreCapacities {
+  /** Devices, backing ones included. */
+  readonly devices: number;
+  readonly bios: number;
+  readonly requests: number;
+  readonly extents: number;
+  /** Bios a submit call may carry. */
+  readonly submits: number;
+  /** A power of two, or 0: no trace. */
+  readonly traceRecords: number;
+}
+
+/** One event of the trace ring; `action` is a letter of blktrace. */
+export interface TraceEvent {
+  readonly timeNs: number;
+  readonly sector: number;
+  readonly sectors: number;
+  readonly device: number;
+  readonly action: string;
+  readonly operation: number;
+  readonly detail: number;
+}
+
+export class Core {
+  readonly exports: CoreExports;
+  readonly capacities: CoreCapacities;
+  /** All of memory as 32-bit words and as doubles. */
+  readonly words: Uint32Array;
+  readonly doubles: Float64Array;
+  readonly header: Uint32Array;
+  /** Submit ring in words and doubles, and its capacity in bios. */
+  readonly submitWords: Uint32Array;
+  readonly submitDoubles: Float64Array;
+  readonly submitCapacity: number;
+  readonly answerWords: Uint32Array;
+  readonly answerCapacity: number;
+  readonly bytesUsed: number;
+
+  constructor(capacities: CoreCapacities) {
+    this.capacities = capacities;
+    this.exports = loadCore();
+    const { devices, bios, requests, extents, submits, traceRecords } = capacities;
+    if (!this.exports.initialise(devices, bios, requests, extents, submits, traceRecords)) {
+      throw new RqdmError('ERR_RQDM_MEMORY', 'the core cannot have its memory: expected smaller limits');
+    }
+    const buffer = this.exports.memory.buffer;
+    this.words = new Uint32Array(buffer);
+    this.doubles = new Float64Array(buffer);
+    this.header = new Uint32Array(buffer, HEADER_ADDRESS, HEADER_WORDS);
+    this.submitCapacity = this.header[HEADER_SUBMIT_CAPACITY] as number;
+    const submitAt = this.header[HEADER_SUBMIT] as number;
+    this.submitWords = new Uint32Array(buffer, submitAt, (this.submitCapacity * SUBMIT_BYTES) / 4);
+    this.submitDoubles = new Float64Array(buffer, submitAt, (this.submitCapacity * SUBMIT_BYTES) / 8);
+    this.answerCapacity = this.header[HEADER_ANSWER_CAPACITY] as number;
+    this.answerWords = new Uint32Array(buffer, this.header[HEADER_ANSWER], (this.answerCapacity * ANSWER_BYTES) / 4);
+    this.bytesUsed = this.header[HEADER_BYTES_USED] as number;
+  }
+
+  /** Words from a ring's address (a HEADER_ word) on. */
+  ringWords(addressWord: number, records: number, recordBytes: number): Uint32Array {
+    return new Uint32Array(this.words.buffer, this.header[addressWord], (records * recordBytes) / 4);
+  }
+
+  ringDoubles(addressWord: number, records: number, recordBytes: number): Float64Array {
+    return new Float64Array(this.words.buffer, this.header[addressWord], (records * recordBytes) / 8);
+  }
+
+  /** Notes a path's answer. False: the ring is full, run the core first. */
+  answer(id: number, status: number, goodSectors: number): boolean {
+    const count = this.header[HEADER_ANSWER_COUNT] as number;
+    if (count >= this.answerCapacity) return false;
+    const at = count << 2;
+    this.answerWords[at] = id;
+    this.answerWords[at + 1] = status;
+    this.answerWords[at + 2] = goodSectors;
+    this.header[HEADER_ANSWER_COUNT] = count + 1;
+    return true;
+  }
+
+  /** FIGURE_ words of a device, in place. */
+  figures(device: number): Uint32Array {
+    return new Uint32Array(this.words.buffer, this.exports.figuresAddress(device), 16);
+  }
+
+  /** COUNTER_ values of a device, in place. */
+  counters(device: number): Float64Array {
+    return new Float64Array(this.words.buffer, this.exports.countersAddress(device), COUNTERS);
+  }
+
+  /** One of the three latency histograms of a device, in place (HISTOGRAM_). */
+  histogram(device: number, which: number): Uint32Array {
+    const at = this.exports.histogramsAddress(device) + which * HISTOGRAM_BUCKETS * 4;
+    return new Uint32Array(this.words.buffer, at, HISTOGRAM_BUCKETS);
+  }
+
+  // ---- trace ------------------------------------------------------------------------------------------
+
+  setTracing(isOn: boolean): void {
+    if (isOn && !this.header[HEADER_TRACE_CAPACITY]) {
+      throw new RqdmError('ERR_RQDM_LIMIT', 'there is no room for a trace: expected limits.traceRecords above 0');
+    }
+    this.header[HEADER_TRACE_ON] = isOn ? 1 : 0;
+  }
+
+  /** Events since `from` (0 at first); the oldest may have been overwritten. Returns them and the next `from`. */
+  readTrace(from: number): { events: TraceEvent[]; next: number; lost: number } {
+    const head = this.header[HEADER_TRACE_HEAD] as number;
+    const capacity = this.header[HEADER_TRACE_CAPACITY] as number;
+    const first = Math.max(from, head - capacity);
+    const base = this.header[HEADER_TRACE] as number;
+    const view = new DataView(this.words.buffer);
+    const events: TraceEvent[] = [];
+    for (let i = first; i < head; i++) {
+      const at = base + (i % capacity) * TRACE_BYTES;
+      events.push({
+        timeNs: view.getFloat64(at, true),
+        sector: view.getFloat64(at + 8, true),
+        sectors: view.getUint32(at + 16, true),
+        device: view.getUint32(at + 20, true),
+        action: String.fromCharCode(view.getUint16(at + 24, true)),
+        operation: view.getUint16(at + 26, true),
+        detail: view.getUint32(at + 28, true),
+      });
+    }
+    return { events, next: head, lost: first - from };
+  }
+}
+
+const QUARTERS = 4;
+
+/** Lower and upper bound of a histogram bucket, nanoseconds. */
+export function bucketBounds(bucket: number): [number, number] {
+  if (bucket < 4) return [bucket, bucket + 1];
+  const power = Math.floor(bucket / QUARTERS) + 1;
+  const step = 2 ** power / QUARTERS;
+  const low = 2 ** power + (bucket % QUARTERS) * step;
+  return [low, low + step];
+}
