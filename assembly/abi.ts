@@ -50,6 +50,7 @@ export const END_DONE = 0;
 export const END_INCOMPLETE = 1;
 export const END_REQUEUE = 2;
 export const END_DELAY_REQUEUE = 3;
+export const END_KILL = 4; // not for targets: the host's answer for a hook that misbehaved; the I/O ends with IOERR
 
 // ---- hooks a target asks for (bits of an extent's `hooks`) ------------------------------
 export const HOOK_PREP_MAP = 1;

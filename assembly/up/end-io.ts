@@ -5,9 +5,11 @@
 import {
   END_DELAY_REQUEUE,
   END_INCOMPLETE,
+  END_KILL,
   END_REQUEUE,
   HOOK_END_IO,
   OPERATION_FLUSH,
+  STATUS_IOERR,
   STATUS_OK,
 } from '../abi';
 import { BIO_END, BIO_HELD, BIO_KEPT, Bio } from '../record/bio';
@@ -96,7 +98,7 @@ function verdict(original: Request, said: u32, context: u32): void {
     if (said == END_REQUEUE) requeue(original.device, original);
     else delayRequest(original.device, original);
   } else {
-    done(original, status);
+    done(original, said == END_KILL ? STATUS_IOERR : status);
   }
 }
 
@@ -107,7 +109,7 @@ function bioVerdict(bio: Bio, said: u32, context: u32): void {
   if (said == END_INCOMPLETE) bio.state = BIO_KEPT;
   else if (said == END_REQUEUE) redriveBio(bio.device, bio);
   else if (said == END_DELAY_REQUEUE) delayBio(bio.device, bio);
-  else doneBio(bio, bio.pathStatus);
+  else doneBio(bio, said == END_KILL ? <u32>STATUS_IOERR : <u32>bio.pathStatus);
 }
 
 /** A target gives back what it kept. False: nothing of that name is kept. */

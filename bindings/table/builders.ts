@@ -1,0 +1,125 @@
+// Typed builders of table lines. The table is the truth underneath: a builder returns the text of one line, which can
+// be printed, stored, and loaded by everything that takes a table.
+//
+//   multipath({ groups: [{ selector: 'service-time', paths: [{ device: '/data/disk.img#a', args: [1, 2] }] }] })
+//     → 0 * multipath 0 0 1 1 service-time 0 1 2 /data/disk.img#a 1 2
+//
+// Without a length the line says `*`: all that the devices have.
+
+import { RqdmError } from '../errors.ts';
+import { WHOLE_DEVICE } from './parse.ts';
+import { quoteWord } from './print.ts';
+
+/** Where a line lies on the mapped device, in sectors of 512 bytes. */
+export interface LinePlace {
+  /** First sector; default 0. */
+  readonly start?: number;
+  /** Default: all that the devices have. */
+  readonly length?: number;
+}
+
+export interface LinearOptions extends LinePlace {
+  /** A device word. */
+  readonly device: string;
+  /** First sector on the device; default 0. */
+  readonly offset?: number;
+}
+
+export interface MultipathPath {
+  /** A device word. */
+  readonly device: string;
+  /** The selector's words for this path; all paths of a group have the same number of them. Default: none. */
+  readonly args?: readonly (string | number)[];
+}
+
+export interface MultipathGroup {
+  /** Name of the path selector; default `service-time`. */
+  readonly selector?: string;
+  readonly selectorArgs?: readonly (string | number)[];
+  readonly paths: readonly (MultipathPath | string)[];
+}
+
+export interface MultipathFeatures {
+  /** Hold I/O while there is no path, instead of failing it. */
+  readonly queueIfNoPath?: boolean;
+  /** `rq` (requests, the default) or `bio`. */
+  readonly queueMode?: 'rq' | 'bio';
+  /** 1 … 50. */
+  readonly pgInitRetries?: number;
+  /** 0 … 60000 ms. */
+  readonly pgInitDelayMs?: number;
+  readonly retainAttachedHwHandler?: boolean;
+}
+
+export interface MultipathOptions extends LinePlace {
+  readonly features?: MultipathFeatures;
+  /** In order of priority, the most wanted first. */
+  readonly groups: readonly MultipathGroup[];
+  /** The group to begin with, from 1; default 1. */
+  readonly initialGroup?: number;
+}
+
+/** A line of target `linear`: a stretch of one device. */
+export function linear(options: LinearOptions): string {
+  return line(options, 'linear', [options.device, options.offset ?? 0]);
+}
+
+/** A line of target `passthrough`: as linear, with every hook of a target. */
+export function passthrough(options: LinearOptions): string {
+  return line(options, 'passthrough', [options.device, options.offset ?? 0]);
+}
+
+/** A line of target `error`: all I/O fails. It has no devices, so its length must be given. */
+export function error(options: { readonly start?: number; readonly length: number }): string {
+  return line(options, 'error', []);
+}
+
+/** A line of target `multipath`. */
+export function multipath(options: MultipathOptions): string {
+  const features = featureWords(options.features ?? {});
+  const initialGroup = options.groups.length === 0 ? 0 : (options.initialGroup ?? 1);
+  const words: (string | number)[] = [features.length, ...features, 0, options.groups.length, initialGroup];
+  for (const group of options.groups) words.push(...groupWords(group));
+  return line(options, 'multipath', words);
+}
+
+function featureWords(features: MultipathFeatures): (string | number)[] {
+  const words: (string | number)[] = [];
+  if (features.queueIfNoPath) words.push('queue_if_no_path');
+  if (features.pgInitRetries !== undefined) words.push('pg_init_retries', features.pgInitRetries);
+  if (features.pgInitDelayMs !== undefined) words.push('pg_init_delay_msecs', features.pgInitDelayMs);
+  if (features.retainAttachedHwHandler) words.push('retain_attached_hw_handler');
+  if (features.queueMode !== undefined) words.push('queue_mode', features.queueMode);
+  return words;
+}
+
+function groupWords(group: MultipathGroup): (string | number)[] {
+  const paths = group.paths.map((path) =>
+    typeof path === 'string' ? { device: path, args: [] } : { device: path.device, args: path.args ?? [] },
+  );
+  const argsPerPath = paths[0]?.args.length ?? 0;
+  const odd = paths.find((path) => path.args.length !== argsPerPath);
+  if (odd !== undefined) {
+    throw new RqdmError(
+      'ERR_RQDM_TABLE',
+      `path ${odd.device} has ${odd.args.length} selector arguments, the first path of its group has ${argsPerPath}: a group has one number for all its paths`,
+    );
+  }
+  const selectorArgs = group.selectorArgs ?? [];
+  const head = [group.selector ?? 'service-time', selectorArgs.length, ...selectorArgs, paths.length, argsPerPath];
+  return [...head, ...paths.flatMap((path) => [path.device, ...path.args])];
+}
+
+function line(place: LinePlace, target: string, words: readonly (string | number)[]): string {
+  return [place.start ?? 0, place.length ?? WHOLE_DEVICE, target, ...words.map(quoted)].join(' ');
+}
+
+function quoted(word: string | number): string {
+  const text = quoteWord(String(word));
+  if (text === undefined)
+    throw new RqdmError(
+      'ERR_RQDM_TABLE',
+      `${JSON.stringify(word)} cannot stand in a table: a word has at least one character and no line end`,
+    );
+  return text;
+}

@@ -1,0 +1,63 @@
+// What multipath knows about its groups and paths. Records only; what happens to them is in machine.ts.
+
+import type { DeviceReference } from '../target.ts';
+import type { CacheRecord } from './cache.ts';
+import type { PathSelector, SelectorType } from './selector/selector.ts';
+
+/** One path of one group. The same device may be named twice: then there are two of these, with states of their own. */
+export class MultipathPath {
+  /** Number among all paths of the map: what `io.context` carries. */
+  readonly index: number;
+  readonly device: DeviceReference;
+  readonly deviceId: number;
+  readonly group: PriorityGroup;
+  /** Number within the group: what the selector calls it. */
+  readonly number: number;
+  /** The write cache behind it. A path without a cache has a record too, which nobody reads. */
+  readonly cache: CacheRecord;
+  isActive: boolean = true;
+  failCount: number = 0;
+
+  constructor(index: number, device: DeviceReference, group: PriorityGroup, cache: CacheRecord) {
+    this.index = index;
+    this.device = device;
+    this.deviceId = device.id;
+    this.group = group;
+    this.number = group.paths.length;
+    this.cache = cache;
+  }
+}
+
+/** A priority group: paths of the same rank and the selector that chooses among them. */
+export class PriorityGroup {
+  /** From 1, in the order of the table. */
+  readonly number: number;
+  readonly type: SelectorType;
+  readonly selector: PathSelector;
+  readonly paths: MultipathPath[] = [];
+  activePaths: number = 0;
+  /** True after `disable_group`: used only when no other group has a path. */
+  isBypassed: boolean = false;
+
+  constructor(number: number, type: SelectorType, selector: PathSelector) {
+    this.number = number;
+    this.type = type;
+    this.selector = selector;
+  }
+}
+
+/** What the words of the table said. */
+export interface MultipathConfiguration {
+  readonly queueMode: 'bio' | 'request';
+  readonly queueIfNoPath: boolean;
+  readonly retainsHandler: boolean;
+  /** 0: not given. */
+  readonly pgInitRetries: number;
+  readonly pgInitDelayMs: number | undefined;
+  readonly handler: string | undefined;
+  readonly groups: readonly PriorityGroup[];
+  readonly paths: readonly MultipathPath[];
+  readonly initialGroup: PriorityGroup | undefined;
+  /** The distinct write caches behind the paths. */
+  readonly caches: readonly CacheRecord[];
+}
