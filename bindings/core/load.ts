@@ -48,7 +48,11 @@ function coreModule(): WebAssembly.Module {
   try {
     bytes = readFileSync(url);
   } catch (cause) {
-    throw new RqdmError('ERR_RQDM_CORE', `the core ${name} cannot be read: expected beside the library (npm run build makes it)`, { cause });
+    throw new RqdmError(
+      'ERR_RQDM_CORE',
+      `the core ${name} cannot be read: expected beside the library (npm run build makes it)`,
+      { cause },
+    );
   }
   compiled = new WebAssembly.Module(bytes);
   return compiled;

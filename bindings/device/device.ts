@@ -1,0 +1,435 @@
+// A mapped device: the face of the library (DESIGN 3). Bytes outside, sectors inside.
+import { EventEmitter } from 'node:events';
+import {
+  DEVICE_RUNNING,
+  DEVICE_SUSPENDED,
+  DEVICE_SUSPENDING,
+  FIGURE_BIOS,
+  FIGURE_DELAYED,
+  FIGURE_IN_FLIGHT,
+  OPERATION_FLUSH,
+  OPERATION_READ,
+  OPERATION_WRITE,
+} from '../../assembly/abi.ts';
+import { RqdmError, RqdmIoError } from '../errors.ts';
+import { checkReplacement, type DeviceType } from '../table/check.ts';
+import { splitWords } from '../table/parse.ts';
+import type { TargetEvent } from '../target/target.ts';
+import type { IoBatch } from './batch.ts';
+import type { MapperServices } from './mapper.ts';
+import { checkRange, unalignedWrite } from './range.ts';
+import { type DeviceStats, readStats } from './stats.ts';
+import { meaningOf } from './status.ts';
+import { LoadedTable, type TableHost } from './table.ts';
+import { type Failure, Transfer, type TransferOwner } from './transfers.ts';
+
+export interface SuspendOptions {
+  /** Keep what cannot be mapped for the next table, instead of failing it. */
+  readonly noflush?: boolean;
+}
+
+export interface WriteOptions {
+  /** Let the write begin and end anywhere: the first and last block are read, changed and written, one at a time each. */
+  readonly unaligned?: boolean;
+}
+
+export interface DeviceEvents {
+  'path-failed': [{ path: string; number: string; validPaths: number }];
+  'path-reinstated': [{ path: string; number: string; validPaths: number }];
+  'table-event': [{ reason: string; eventNumber: number }];
+}
+
+type State = 'running' | 'suspending' | 'suspended' | 'closing' | 'closed';
+
+const OPERATIONS = ['read', 'write', 'flush'] as const;
+
+export class MappedDevice extends EventEmitter<DeviceEvents> implements TransferOwner, AsyncDisposable {
+  readonly name: string;
+  /** `MAJOR:MINOR`. */
+  readonly number: string;
+  /** The core's number of the device. */
+  readonly id: number;
+  readonly isReadOnly: boolean;
+  /** Counts table events: failed and reinstated paths, group switches. */
+  eventNumber = 0;
+  /** Tables of other devices that use this one. */
+  holders = 0;
+  readonly #services: MapperServices;
+  readonly #host: TableHost;
+  #live: LoadedTable;
+  #inactive: LoadedTable | undefined;
+  #state: State = 'running';
+  #isNoflush = false;
+  #outstanding = 0;
+  #hookError: RqdmError | undefined;
+  #closing: Promise<void> | undefined;
+  #change: Promise<unknown> = Promise.resolve();
+  readonly #unalignedWrites: Map<number, Promise<void>> = new Map();
+
+  /** Use `mapper.createDevice`. The core's record `id` exists; `live` has not gone live yet. */
+  constructor(services: MapperServices, host: TableHost, isReadOnly: boolean, live: LoadedTable) {
+    super();
+    this.#services = services;
+    this.#host = host;
+    this.name = host.deviceName;
+    this.number = host.deviceNumber;
+    this.id = host.deviceId;
+    this.isReadOnly = isReadOnly;
+    this.#live = live;
+    live.goLive();
+  }
+
+  // ---- figures ------------------------------------------------------------------------------------------
+
+  /** Exact size in bytes. */
+  get size(): number {
+    return this.#live.sizeBytes;
+  }
+  /** Positions and lengths of writes are multiples of it; 512 or the largest logical block below. */
+  get blockBytes(): number {
+    return (this.#live.limits?.logicalBlockSectors ?? 1) * 512;
+  }
+  get type(): DeviceType {
+    return this.#live.type;
+  }
+  get level(): number {
+    return this.#live.level;
+  }
+  get hasCache(): boolean {
+    return this.#live.hasCache;
+  }
+  get liveTable(): LoadedTable {
+    return this.#live;
+  }
+  get isSuspended(): boolean {
+    return this.#state === 'suspended';
+  }
+  get isNoflushSuspending(): boolean {
+    return this.#isNoflush && (this.#state === 'suspending' || this.#state === 'suspended');
+  }
+
+  /** Counters, latencies, figures of each path. A copy of now. */
+  stats(): DeviceStats {
+    return readStats(this.#services.pump.core, this, this.#live.devices);
+  }
+
+  // ---- I/O --------------------------------------------------------------------------------------------------
+
+  /** `length` bytes from `position` on; any range inside the device. What this turn of the event loop submits is merged. */
+  async read(position: number, length: number): Promise<Buffer> {
+    checkRange(this, 'read', position, length);
+    const buffer = Buffer.allocUnsafeSlow(length);
+    await this.#transfer(OPERATION_READ, position, length, buffer);
+    return buffer;
+  }
+
+  /** Fills `view` from `position` on; returns its length. */
+  readInto(view: Uint8Array, position: number): Promise<number> {
+    try {
+      checkRange(this, 'read', position, view.byteLength);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#transfer(OPERATION_READ, position, view.byteLength, view);
+  }
+
+  /**
+   * Writes `view` at `position`; returns its length. Position and length are multiples of `blockBytes` unless
+   * `unaligned` is set. The view must not change before the promise has settled.
+   */
+  write(view: Uint8Array, position: number, options: WriteOptions = {}): Promise<number> {
+    try {
+      checkRange(this, 'write', position, view.byteLength);
+      const block = this.blockBytes;
+      const isAtOddEnd = position + view.byteLength === this.size;
+      if (position % block !== 0 || (view.byteLength % block !== 0 && !isAtOddEnd)) {
+        if (options.unaligned) return unalignedWrite(this, this.#unalignedWrites, view, position, block);
+        throw new RqdmError(
+          'ERR_RQDM_ALIGNMENT',
+          `write of ${view.byteLength} bytes at position ${position} on ${this.name}: expected multiples of ${block}, or the option unaligned`,
+        );
+      }
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#transfer(OPERATION_WRITE, position, view.byteLength, view);
+  }
+
+  /** Resolves when every write acknowledged before the call is on stable storage, on whatever paths it went. */
+  async flush(): Promise<void> {
+    checkRange(this, 'flush', 0, 0);
+    await this.#transfer(OPERATION_FLUSH, 0, 0, undefined);
+  }
+
+  /** Many I/Os over the arena, as one plug; resolves with how many failed (`batch.statuses` says which). */
+  batch(batch: IoBatch): Promise<number> {
+    checkRange(this, 'batch', 0, 0);
+    this.#outstanding++;
+    return this.#services.batches.run(this.id, this.blockBytes, batch, () => this.ended());
+  }
+
+  #transfer(operation: number, position: number, length: number, data: Uint8Array | undefined): Promise<number> {
+    this.#services.pump.assertAlive();
+    if (length === 0 && operation !== OPERATION_FLUSH) return Promise.resolve(0);
+    return new Promise((resolve, reject) => {
+      this.#outstanding++;
+      this.#services.transfers.start(new Transfer(this, operation, position, length, data, resolve, reject));
+    });
+  }
+
+  /** TransferOwner. */
+  ended(): void {
+    this.#outstanding--;
+  }
+
+  /** TransferOwner: the error of a transfer. */
+  failed(transfer: Transfer, failure: Failure): Error {
+    const { code, reason } = meaningOf(failure.status);
+    const path = failure.path === 0xffff ? undefined : this.#services.pump.paths[failure.path]?.word;
+    const operation = OPERATIONS[transfer.operation] as (typeof OPERATIONS)[number];
+    const details = {
+      operation,
+      position: transfer.position,
+      length: transfer.length,
+      device: this.name,
+      path,
+      attempts: failure.attempts,
+    };
+    const first = meaningOf(failure.firstStatus);
+    const isOther = failure.firstStatus !== 0 && failure.firstStatus !== failure.status;
+    const cause = this.#hookError ?? (isOther ? new RqdmError(first.code, `first error: ${first.reason}`) : undefined);
+    return new RqdmIoError(code, this.#hookError ? this.#hookError.message : reason, details, cause);
+  }
+
+  // ---- table ------------------------------------------------------------------------------------------------
+
+  /** The live table, loadable again; devices as `MAJOR:MINOR`, or with `names: 'word'` as they were given. */
+  table(options: { names?: 'number' | 'word' } = {}): string {
+    return this.#live.print('table', options.names ?? 'number');
+  }
+
+  /** What the targets say of themselves, in the kernel's form. */
+  status(options: { names?: 'number' | 'word' } = {}): string {
+    return this.#live.print('info', options.names ?? 'number');
+  }
+
+  /** Sends words to the target at `sector` (default 0), as dmsetup's message. Returns its answer, if it has one. */
+  message(text: string | readonly string[], options: { sector?: number } = {}): string | undefined {
+    this.#assertOpen('message');
+    const words = typeof text === 'string' ? splitWords(text) : [...text];
+    if (words.length === 0) throw new RqdmError('ERR_RQDM_MESSAGE', 'Empty message received.');
+    const sector = options.sector ?? 0;
+    const loaded = this.#live.lines.find(
+      ({ line }) => sector >= line.startSector && sector < line.startSector + line.lengthSectors,
+    );
+    if (!loaded) throw new RqdmError('ERR_RQDM_MESSAGE', `Target message sector outside device: ${sector}`);
+    if (!loaded.target.message) {
+      throw new RqdmError('ERR_RQDM_MESSAGE', `Target type does not support messages: ${loaded.type.name}`);
+    }
+    const answer = loaded.target.message(words);
+    this.#services.pump.drive();
+    return answer;
+  }
+
+  /** Reads a table into the inactive slot; the live one goes on. `resume` swaps. A refused table changes nothing. */
+  load(text: string | readonly string[]): void {
+    this.#assertOpen('load');
+    const table = LoadedTable.load(this.#host, text, this.#live.type);
+    try {
+      checkReplacement(
+        this.#live.lines.map(({ type }) => type),
+        table.lines.map(({ type }) => type),
+      );
+      if (table.type !== this.#live.type) {
+        throw new RqdmError(
+          'ERR_RQDM_TABLE',
+          `can't change device type after initial table load: ${this.name} is ${this.#live.type}-based, the table ${table.type}-based`,
+        );
+      }
+      this.#services.checkLoop(this, table);
+    } catch (error) {
+      table.destroy();
+      throw error;
+    }
+    this.#inactive?.destroy();
+    this.#inactive = table;
+  }
+
+  /** Drops the inactive table. */
+  clear(): void {
+    this.#inactive?.destroy();
+    this.#inactive = undefined;
+  }
+
+  /**
+   * Lets nothing new through and waits for what is in flight; what comes meanwhile waits for `resume`. With `noflush`,
+   * what has no path waits too, instead of failing.
+   */
+  suspend(options: SuspendOptions = {}): Promise<void> {
+    return this.#inOrder(() => this.#suspend(options.noflush === true));
+  }
+
+  /** Swaps in the inactive table, if there is one (suspending first if need be), and lets I/O through again. */
+  resume(): Promise<void> {
+    return this.#inOrder(async () => {
+      if (this.#inactive && this.#state === 'running') await this.#suspend(false);
+      if (this.#state !== 'suspended') return;
+      this.#swap();
+      for (const { target } of this.#live.lines) target.preresume?.();
+      this.#setState('running', DEVICE_RUNNING);
+      for (const { target } of this.#live.lines) target.resume?.();
+      this.#services.pump.drive();
+    });
+  }
+
+  /** Load, suspend, resume: another table under load, without losing an I/O. */
+  async reload(text: string | readonly string[], options: SuspendOptions = {}): Promise<void> {
+    this.load(text);
+    await this.suspend(options);
+    await this.resume();
+  }
+
+  async #suspend(isNoflush: boolean): Promise<void> {
+    this.#assertOpen('suspend');
+    if (this.#state !== 'running') return;
+    const { pump } = this.#services;
+    this.#isNoflush = isNoflush;
+    this.#state = 'suspending';
+    // while the queue still runs: what the target gives up now ends, or waits if noflush
+    for (const { target } of this.#live.lines) target.presuspend?.(isNoflush);
+    pump.drive();
+    this.#setState('suspending', DEVICE_SUSPENDING);
+    pump.drive();
+    await this.#until(() => this.#isDrained());
+    this.#setState('suspended', DEVICE_SUSPENDED);
+    for (const { target } of this.#live.lines) target.postsuspend?.();
+  }
+
+  #isDrained(): boolean {
+    const figures = this.#services.pump.core.figures(this.id);
+    if (figures[FIGURE_IN_FLIGHT] !== 0) return false;
+    return this.#isNoflush || this.type === 'request' || figures[FIGURE_DELAYED] === 0;
+  }
+
+  #swap(): void {
+    const table = this.#inactive;
+    if (!table) return;
+    this.#inactive = undefined;
+    const old = this.#live;
+    this.#live = table;
+    table.goLive();
+    old.destroy();
+  }
+
+  #setState(state: State, number: number): void {
+    this.#state = state;
+    const { pump } = this.#services;
+    pump.core.exports.setState(pump.clock(), this.id, number, this.#isNoflush ? 1 : 0);
+    if (state === 'running') this.#isNoflush = false;
+  }
+
+  /** Resolves when `holds` is true; looked at after every drive of the core. */
+  #until(holds: () => boolean): Promise<void> {
+    const { pump } = this.#services;
+    pump.assertAlive();
+    if (holds()) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const stop = pump.watch(() => {
+        if (pump.poisoned) {
+          stop();
+          reject(pump.poisoned);
+        } else if (holds()) {
+          stop();
+          resolve();
+        }
+      });
+    });
+  }
+
+  /** Suspend, resume and close of one device follow each other. */
+  #inOrder<T>(run: () => Promise<T>): Promise<T> {
+    const next = this.#change.then(run, run);
+    this.#change = next.catch(() => {});
+    return next;
+  }
+
+  // ---- the end ------------------------------------------------------------------------------------------------
+
+  /**
+   * Waits for what is in flight, then lets go of the devices. I/O that waits for a path fails. A second call returns
+   * the same promise.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#inOrder(() => this.#close());
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    if (this.holders > 0) {
+      this.#closing = undefined;
+      throw new RqdmError('ERR_RQDM_BUSY', `${this.name} is in use by another device's table: close that one first`);
+    }
+    const { pump } = this.#services;
+    const wasSuspended = this.#state === 'suspended';
+    this.#state = 'closing';
+    if (!pump.poisoned) {
+      if (wasSuspended) {
+        // what was held back by the suspend has no table to go to any more
+        pump.core.exports.setExtents(this.id, 0, 0, 0, this.#live.level);
+        pump.core.exports.setState(pump.clock(), this.id, DEVICE_RUNNING, 0);
+      } else {
+        for (const { target } of this.#live.lines) target.presuspend?.(false);
+      }
+      pump.core.exports.kick(pump.clock(), this.id);
+      pump.drive();
+      await this.#until(() => this.#outstanding === 0 && pump.core.figures(this.id)[FIGURE_BIOS] === 0);
+    }
+    this.#inactive?.destroy();
+    this.#live.destroy();
+    this.#state = 'closed';
+    await this.#services.removeDevice(this);
+    this.removeAllListeners();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #assertOpen(what: string): void {
+    if (this.#state === 'closing' || this.#state === 'closed') {
+      throw new RqdmError('ERR_RQDM_CLOSED', `${what}: ${this.name} is closed`);
+    }
+  }
+
+  /** Throws ERR_RQDM_CLOSED once `close` was called. */
+  assertOpen(what: string): void {
+    if (this.#closing) throw new RqdmError('ERR_RQDM_CLOSED', `${what}: ${this.name} is closed`);
+    this.#services.pump.assertAlive();
+  }
+
+  // ---- what targets raise -----------------------------------------------------------------------------------------
+
+  /** A target's event; listeners run when the pump is out of the core. */
+  raise(event: TargetEvent): void {
+    this.eventNumber++;
+    const { eventNumber } = this;
+    this.#services.pump.afterwards(() => {
+      if (event.kind === 'table-event') {
+        this.emit('table-event', { reason: event.reason, eventNumber });
+        return;
+      }
+      const { path, validPaths } = event;
+      this.emit(event.kind, { path: path.word, number: path.number, validPaths });
+      this.emit('table-event', { reason: event.kind, eventNumber });
+    });
+  }
+
+  /** A hook misbehaved: the I/Os that it killed say so. */
+  misbehaved(error: RqdmError): void {
+    this.#hookError = error;
+    this.#services.log(error.message);
+    this.#services.pump.afterwards(() => {
+      this.#hookError = undefined;
+    });
+  }
+}

@@ -1,0 +1,452 @@
+// The pump: the one place that enters the core. It feeds the submit ring, obeys what a run of the core
+// wants (decisions, path I/O, fills, completions) and calls it again until it wants nothing more.
+//
+//   submit ring ──▶ core.run ──▶ release, end_io_first, end_io, prep_map, map  (decisions.ts)
+//                      ▲     ──▶ issue ring ──▶ paths ──▶ answer ring ─┐
+//                      └───────────────────────────────────────────────┘
+//                            ──▶ fills, completions ──▶ settlers
+//
+// Nobody enters the core while a hook or a path runs: whoever tries is noted and served afterwards
+// (rule 4). If the core traps it is poisoned: everything pending is rejected.
+import {
+  COMPLETE_BYTES,
+  FILL_BYTES,
+  HEADER_ANSWER_COUNT,
+  HEADER_COMPLETE,
+  HEADER_COMPLETE_COUNT,
+  HEADER_FILL,
+  HEADER_FILL_COUNT,
+  HEADER_ISSUE,
+  HEADER_ISSUE_COUNT,
+  HEADER_SEGMENT,
+  HEADER_SEGMENT_COUNT,
+  ISSUE_ADDRESS,
+  ISSUE_BYTES,
+  ISSUE_DEVICE,
+  ISSUE_ID,
+  ISSUE_OPERATION,
+  ISSUE_SECTOR,
+  ISSUE_SECTORS,
+  ISSUE_SEGMENT,
+  ISSUE_SEGMENTS,
+  SEGMENT_BYTES,
+  SUBMIT_ADDRESS,
+  SUBMIT_BYTES,
+  SUBMIT_DEVICE,
+  SUBMIT_OPERATION,
+  SUBMIT_SECTORS,
+  SUBMIT_TAG,
+  WANT_COMPLETE,
+  WANT_END_IO,
+  WANT_END_IO_FIRST,
+  WANT_FILL,
+  WANT_ISSUE,
+  WANT_MAP,
+  WANT_PREP_MAP,
+  WANT_RELEASE,
+} from '../../assembly/abi.ts';
+import type { Core } from '../core/core.ts';
+import { RqdmError } from '../errors.ts';
+import type { Path, PathSink } from '../path/path.ts';
+import type { Arena } from './arena.ts';
+import { Decisions, type TargetSlot } from './decisions.ts';
+
+const SUBMIT_WORDS = SUBMIT_BYTES / 4;
+const SUBMIT_DOUBLES = SUBMIT_BYTES / 8;
+const ISSUE_WORDS = ISSUE_BYTES / 4;
+const ISSUE_DOUBLES = ISSUE_BYTES / 8;
+const COMPLETE_WORDS = COMPLETE_BYTES / 4;
+const ASKS = WANT_RELEASE | WANT_END_IO_FIRST | WANT_END_IO | WANT_PREP_MAP | WANT_MAP | WANT_FILL;
+
+/** Who is told when a bio has ended. The upper bits of a tag name it, the lower 20 are its own. */
+export interface Settler {
+  /** `status` is a STATUS_; `path` the device that had it last, or 0xffff. Called inside the pump: it may not call user code. */
+  settle(index: number, status: number, attempts: number, path: number, firstStatus: number): void;
+  /** The core is gone: reject everything with this error. */
+  poison(error: RqdmError): void;
+}
+
+export const TAG_BITS = 20;
+const TAG_MASK: number = 2 ** TAG_BITS - 1;
+const SETTLERS_MAX: number = 2 ** (32 - TAG_BITS);
+
+/** A bio that found no record; it waits here, per device, in order. */
+interface Waiting {
+  readonly sector: number;
+  readonly sectors: number;
+  readonly address: number;
+  readonly operation: number;
+  readonly tag: number;
+}
+
+/** Clock of a pump: nanoseconds, monotonic. */
+export type Clock = () => number;
+
+export class Pump implements PathSink {
+  readonly core: Core;
+  readonly arena: Arena;
+  readonly clock: Clock;
+  /** Paths by device id. */
+  readonly paths: (Path | undefined)[] = [];
+  /** Targets by the number in their extents. */
+  readonly targets: (TargetSlot | undefined)[] = [];
+  poisoned: RqdmError | undefined;
+
+  readonly #decisions: Decisions;
+  readonly #settlers: (Settler | undefined)[] = [undefined];
+  readonly #freeSettlers: number[] = [];
+  readonly #waiting: Map<number, Waiting[]> = new Map();
+  readonly #issueWords: Uint32Array;
+  readonly #issueDoubles: Float64Array;
+  readonly #segments: Uint32Array;
+  readonly #completeWords: Uint32Array;
+  readonly #fillWords: Uint32Array;
+  readonly #afterwards: (() => void)[] = [];
+  readonly #watchers: Set<() => void> = new Set();
+  readonly #busyHooks: Set<() => void> = new Set();
+  readonly #kicked: Path[] = [];
+  #submitted = 0;
+  #isDriving = false;
+  #isWanted = false;
+  #isScheduled = false;
+  #timer: NodeJS.Timeout | undefined;
+  #timerAt = 0;
+  #isPlugged = 1;
+  /** Something ended since the last look: bios that wait may find a record now. */
+  #hasCompleted = false;
+
+  constructor(core: Core, arena: Arena, clock: Clock) {
+    this.core = core;
+    this.arena = arena;
+    this.clock = clock;
+    this.#decisions = new Decisions(core, this.targets);
+    const { bios, requests } = core.capacities;
+    this.#issueWords = core.ringWords(HEADER_ISSUE, requests, ISSUE_BYTES);
+    this.#issueDoubles = core.ringDoubles(HEADER_ISSUE, requests, ISSUE_BYTES);
+    this.#segments = core.ringWords(HEADER_SEGMENT, bios, SEGMENT_BYTES);
+    this.#completeWords = core.ringWords(HEADER_COMPLETE, bios, COMPLETE_BYTES);
+    this.#fillWords = core.ringWords(HEADER_FILL, bios, FILL_BYTES);
+  }
+
+  // ---- settlers ---------------------------------------------------------------------------------------
+
+  /** A number for a settler: shift it left by TAG_BITS and add an index to make a tag. -1: none is free now. */
+  addSettler(settler: Settler): number {
+    const number = this.#freeSettlers.pop() ?? this.#settlers.length;
+    if (number >= SETTLERS_MAX) return -1;
+    this.#settlers[number] = settler;
+    return number;
+  }
+
+  removeSettler(number: number): void {
+    this.#settlers[number] = undefined;
+    this.#freeSettlers.push(number);
+  }
+
+  // ---- stage 1: bios go in ------------------------------------------------------------------------------
+
+  /** Adds a bio to the submit ring; it goes at the next `drive`. Sectors; `tag` is settler << TAG_BITS | index. */
+  submit(device: number, operation: number, sector: number, sectors: number, address: number, tag: number): void {
+    if (this.#waiting.size > 0 && this.#waiting.has(device)) {
+      (this.#waiting.get(device) as Waiting[]).push({ sector, sectors, address, operation, tag });
+      return;
+    }
+    if (this.#submitted === this.core.submitCapacity) {
+      if (this.#isDriving) {
+        // called from a hook: the core cannot be entered, so this one waits
+        this.#waiting.set(device, [{ sector, sectors, address, operation, tag }]);
+        this.#hasCompleted = true;
+        return;
+      }
+      this.#submitRing();
+    }
+    this.#write(device, operation, sector, sectors, address, tag);
+  }
+
+  #write(device: number, operation: number, sector: number, sectors: number, address: number, tag: number): void {
+    const words = this.core.submitWords;
+    const at = this.#submitted * SUBMIT_WORDS;
+    this.core.submitDoubles[this.#submitted * SUBMIT_DOUBLES] = sector;
+    words[at + SUBMIT_SECTORS] = sectors;
+    words[at + SUBMIT_ADDRESS] = address;
+    words[at + SUBMIT_OPERATION] = operation;
+    words[at + SUBMIT_DEVICE] = device;
+    words[at + SUBMIT_TAG] = tag;
+    this.#submitted++;
+  }
+
+  /** Gives the ring to the core. Bios of a device without a free record wait here, and so do later ones of it. */
+  #submitRing(): void {
+    const total = this.#submitted;
+    this.#submitted = 0;
+    let first = 0;
+    while (first < total) {
+      first += this.core.exports.submit(this.clock(), first, total - first, this.#isPlugged);
+      if (first < total) first = this.#setAside(first, total);
+    }
+  }
+
+  /** Takes the bios of one starved device out of the ring from `first` on; returns where the others end now. */
+  #setAside(first: number, total: number): number {
+    const { submitWords: words, submitDoubles: doubles } = this.core;
+    const device = words[first * SUBMIT_WORDS + SUBMIT_DEVICE] as number;
+    let waiting = this.#waiting.get(device);
+    if (!waiting) {
+      waiting = [];
+      this.#waiting.set(device, waiting);
+    }
+    let kept = first;
+    const others: number[] = [];
+    for (let i = first; i < total; i++) {
+      const at = i * SUBMIT_WORDS;
+      if (words[at + SUBMIT_DEVICE] === device) {
+        waiting.push({
+          sector: doubles[i * SUBMIT_DOUBLES] as number,
+          sectors: words[at + SUBMIT_SECTORS] as number,
+          address: words[at + SUBMIT_ADDRESS] as number,
+          operation: words[at + SUBMIT_OPERATION] as number,
+          tag: words[at + SUBMIT_TAG] as number,
+        });
+      } else {
+        others.push(i);
+      }
+    }
+    // the others move to the ring's end, in order, so that `first … total` is what is left
+    kept = total - others.length;
+    for (let i = others.length - 1; i >= 0; i--) {
+      const from = (others[i] as number) * SUBMIT_WORDS;
+      words.copyWithin((kept + i) * SUBMIT_WORDS, from, from + SUBMIT_WORDS);
+    }
+    return kept;
+  }
+
+  /** Tries the bios that found no record again. */
+  #submitWaiting(): void {
+    for (const [device, waiting] of this.#waiting) {
+      let taken = 0;
+      while (taken < waiting.length) {
+        const count = Math.min(waiting.length - taken, this.core.submitCapacity);
+        this.#submitted = 0;
+        for (let i = 0; i < count; i++) {
+          const bio = waiting[taken + i] as Waiting;
+          this.#write(device, bio.operation, bio.sector, bio.sectors, bio.address, bio.tag);
+        }
+        this.#submitted = 0;
+        const accepted = this.core.exports.submit(this.clock(), 0, count, 1);
+        taken += accepted;
+        if (accepted < count) break;
+      }
+      if (taken === waiting.length) this.#waiting.delete(device);
+      else waiting.splice(0, taken);
+    }
+  }
+
+  // ---- when to run -------------------------------------------------------------------------------------------
+
+  /** Runs when this turn's microtasks have drained: what is submitted until then is one plug. */
+  schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    // from a microtask, nextTick comes after the microtask queue has drained
+    queueMicrotask(() => {
+      process.nextTick(() => {
+        this.#isScheduled = false;
+        this.drive();
+      });
+    });
+  }
+
+  /** PathSink: answers were added outside of `issue`. */
+  wake(): void {
+    this.drive();
+  }
+
+  /** PathSink: a path has answered. */
+  answer(id: number, status: number, goodSectors: number): void {
+    while (!this.core.answer(id, status, goodSectors)) {
+      if (this.#isDriving || this.poisoned) return; // cannot be: there is room for every request
+      this.drive();
+    }
+  }
+
+  /** `run` after the pump is out of the core. For listeners and whatever may enter the core again. */
+  afterwards(run: () => void): void {
+    this.#afterwards.push(run);
+    if (!this.#isDriving) this.schedule();
+  }
+
+  /** `look` is called after every drive, until removed: to see whether something has come true. */
+  watch(look: () => void): () => void {
+    this.#watchers.add(look);
+    return () => this.#watchers.delete(look);
+  }
+
+  /** `ask` is called after every batch of hooks. */
+  onHooks(ask: () => void): () => void {
+    this.#busyHooks.add(ask);
+    return () => this.#busyHooks.delete(ask);
+  }
+
+  /** Submits what the ring holds without a plug: each bio on its own, as a submitter that does not batch. */
+  driveUnplugged(): void {
+    this.#isPlugged = 0;
+    try {
+      this.drive();
+    } finally {
+      this.#isPlugged = 1;
+    }
+  }
+
+  /** Runs the core until it wants nothing more that can be done now. From inside a hook: noted, done afterwards. */
+  drive(): void {
+    if (this.#isDriving) {
+      this.#isWanted = true;
+      return;
+    }
+    if (this.poisoned) return;
+    this.#isDriving = true;
+    try {
+      do {
+        this.#isWanted = false;
+        if (this.#submitted > 0) this.#submitRing();
+        this.#runCore();
+        if (this.#waiting.size > 0 && this.#hasCompleted) {
+          this.#submitWaiting();
+          this.#isWanted = true;
+        }
+        this.#hasCompleted = false;
+      } while (this.#isWanted || this.#submitted > 0);
+    } catch (error) {
+      this.#poison(error);
+    } finally {
+      this.#isDriving = false;
+    }
+    this.#armTimer();
+    for (const look of this.#watchers) look();
+    while (this.#afterwards.length > 0) (this.#afterwards.shift() as () => void)();
+  }
+
+  #runCore(): void {
+    const { exports, header } = this.core;
+    while (true) {
+      const now = this.clock();
+      const want = exports.run(now);
+      if (want === 0) return;
+      if (want & WANT_FILL) this.#fill();
+      if (want & WANT_COMPLETE) this.#complete();
+      if (want & ASKS) this.#decide(want, now);
+      if (want & WANT_ISSUE) this.#issue();
+      if (!(want & ASKS) && header[HEADER_ANSWER_COUNT] === 0) return;
+    }
+  }
+
+  #decide(want: number, now: number): void {
+    const decisions = this.#decisions;
+    if (want & WANT_RELEASE) decisions.release(now);
+    if (want & WANT_END_IO_FIRST) decisions.endIoFirst(now);
+    if (want & WANT_END_IO) decisions.endIo(now);
+    if (want & WANT_PREP_MAP) decisions.prepMap(now);
+    if (want & WANT_MAP) decisions.map(now);
+    if (this.#busyHooks.size > 0) for (const ask of this.#busyHooks) ask();
+  }
+
+  // ---- stage 8: path I/O -----------------------------------------------------------------------------------------
+
+  #issue(): void {
+    const { header } = this.core;
+    const total = header[HEADER_ISSUE_COUNT] as number;
+    const words = this.#issueWords;
+    const doubles = this.#issueDoubles;
+    const segments = this.#segments;
+    const kicked = this.#kicked;
+    let last: Path | undefined;
+    for (let i = 0; i < total; i++) {
+      const at = i * ISSUE_WORDS;
+      const path = this.paths[words[at + ISSUE_DEVICE] as number] as Path;
+      if (path !== last) {
+        last = path;
+        if (!kicked.includes(path)) kicked.push(path);
+      }
+      path.issue(
+        words[at + ISSUE_ID] as number,
+        (words[at + ISSUE_OPERATION] as number) & 0xff,
+        (doubles[i * ISSUE_DOUBLES + ISSUE_SECTOR] as number) * 512,
+        (words[at + ISSUE_SECTORS] as number) * 512,
+        words[at + ISSUE_ADDRESS] as number,
+        words[at + ISSUE_SEGMENTS] as number,
+        segments,
+        words[at + ISSUE_SEGMENT] as number,
+      );
+    }
+    header[HEADER_ISSUE_COUNT] = 0;
+    header[HEADER_SEGMENT_COUNT] = 0;
+    for (let i = 0; i < kicked.length; i++) (kicked[i] as Path).kick();
+    kicked.length = 0;
+  }
+
+  // ---- stage 11: bios come out -----------------------------------------------------------------------------------
+
+  #fill(): void {
+    const { header } = this.core;
+    const total = header[HEADER_FILL_COUNT] as number;
+    const words = this.#fillWords;
+    const bytes = this.arena.bytes;
+    for (let i = 0; i < total; i++) {
+      const address = words[2 * i] as number;
+      bytes.fill(0, address, address + (words[2 * i + 1] as number));
+    }
+    header[HEADER_FILL_COUNT] = 0;
+  }
+
+  #complete(): void {
+    const { header } = this.core;
+    const total = header[HEADER_COMPLETE_COUNT] as number;
+    const words = this.#completeWords;
+    const settlers = this.#settlers;
+    for (let i = 0; i < total; i++) {
+      const at = i * COMPLETE_WORDS;
+      const tag = words[at] as number;
+      const result = words[at + 1] as number;
+      const path = words[at + 2] as number;
+      const settler = settlers[tag >>> TAG_BITS] as Settler;
+      settler.settle(tag & TAG_MASK, result & 0xff, result >>> 16, path & 0xffff, (path >>> 16) & 0xff);
+    }
+    header[HEADER_COMPLETE_COUNT] = 0;
+    this.#hasCompleted = true;
+  }
+
+  // ---- timers ----------------------------------------------------------------------------------------------------------
+
+  #armTimer(): void {
+    if (this.poisoned) return;
+    const at = this.core.exports.nextTimer();
+    if (at === this.#timerAt) return;
+    this.#timerAt = at;
+    clearTimeout(this.#timer);
+    if (at === 0) return;
+    // I/O waits for it, so it holds the process
+    this.#timer = setTimeout(
+      () => {
+        this.#timerAt = 0;
+        this.drive();
+      },
+      Math.max(1, Math.ceil((at - this.clock()) / 1e6)),
+    );
+  }
+
+  // ---- the end ----------------------------------------------------------------------------------------------------------
+
+  #poison(cause: unknown): void {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const error = new RqdmError('ERR_RQDM_CORE', `the core has failed, this mapper can do nothing more: ${why}`, { cause });
+    this.poisoned = error;
+    clearTimeout(this.#timer);
+    for (const settler of this.#settlers) settler?.poison(error);
+    this.#waiting.clear();
+  }
+
+  /** Throws if the core has failed. */
+  assertAlive(): void {
+    if (this.poisoned) throw this.poisoned;
+  }
+}

@@ -1,0 +1,35 @@
+// The library: what users import.
+
+import type { MappedDevice } from './device/device.ts';
+import { type CreateOptions, DeviceMapper, type OpenOptions } from './device/mapper.ts';
+
+export { OPERATION_FLUSH, OPERATION_READ, OPERATION_WRITE, STATUS_OK } from '../assembly/abi.ts';
+export type { Lease } from './device/arena.ts';
+export type { IoBatch } from './device/batch.ts';
+export { type DeviceEvents, MappedDevice, type SuspendOptions, type WriteOptions } from './device/device.ts';
+export type { MapperLimits } from './device/limits.ts';
+export { type CreateOptions, DeviceMapper, type MapperOptions, type OpenOptions } from './device/mapper.ts';
+export type { DeviceStats, Latency, PathStats } from './device/stats.ts';
+export { RqdmError, RqdmIoError, RqdmTableError } from './errors.ts';
+export * from './table/builders.ts';
+export { parseTable, type TableLine } from './table/parse.ts';
+export { NO_PATH, type PathSelector, type SelectorContext, type SelectorType } from './target/multipath/selector/selector.ts';
+export type { Target, TargetContext, TargetIo, TargetType } from './target/target.ts';
+
+let defaultMapper: DeviceMapper | undefined;
+
+/** The mapper behind `openDevice` and `createDevice`: made at the first use. */
+export function getDefaultMapper(): DeviceMapper {
+  defaultMapper ??= new DeviceMapper();
+  return defaultMapper;
+}
+
+/** Opens a device over one path, or over several paths to the same storage, in the default mapper. */
+export function openDevice(paths: string | readonly string[], options: OpenOptions = {}): Promise<MappedDevice> {
+  return getDefaultMapper().openDevice(paths, options);
+}
+
+/** Creates a device by a table, in the default mapper. */
+export function createDevice(options: CreateOptions): Promise<MappedDevice> {
+  return getDefaultMapper().createDevice(options);
+}

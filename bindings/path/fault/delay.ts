@@ -1,0 +1,174 @@
+// `…?delay=200us+2us/KiB&serial=NAME`: a slower device, for tests, demos and benches.
+//
+// The I/O itself is performed when it is issued; its answer is held until a device of that speed would have given it.
+// With `serial` all paths of that NAME are one server that works on one call at a time, in the order of issue; a call
+// begins when the one before it ended, not when our timer noticed, so lateness does not add up. Without `serial` every
+// call just takes its time, as on a device without a limit.
+
+import { CLOSE_GRACE_MS, IdleWait, KnownPath } from '../known-path.ts';
+import type { Path, PathSink } from '../path.ts';
+import type { PathClock } from './clock.ts';
+import type { DelayRule } from './delay-rule.ts';
+
+/** What one call at a time is served by. */
+export interface SerialServer {
+  /** When it is done with all that it was given so far: milliseconds of the clock. */
+  freeAtMs: number;
+}
+
+interface HeldAnswer {
+  readonly id: number;
+  readonly dueMs: number;
+  /** Both are set when the inner path has answered. */
+  status: number;
+  goodSectors: number;
+}
+
+const NOT_ANSWERED = -1;
+
+/** Stands between the inner path, whose sink it is, and the sink of the mapper. */
+export class DelayPath extends KnownPath implements Path, PathSink {
+  readonly loop = 'evented';
+  readonly #sink: PathSink;
+  readonly #rule: DelayRule;
+  readonly #server: SerialServer | undefined;
+  readonly #clock: PathClock;
+  readonly #inner: Path;
+  readonly #held = new Map<number, HeldAnswer>();
+  /** By due time. Mostly appended to. */
+  readonly #queue: HeldAnswer[] = [];
+  #cancelTimer: (() => void) | undefined;
+  #timerAtMs = Number.POSITIVE_INFINITY;
+  readonly #idle = new IdleWait();
+  #closing: Promise<void> | undefined;
+
+  /** `openInner` opens the path below on this wrapper as its sink. */
+  constructor(openInner: (sink: PathSink) => Path & KnownPath, sink: PathSink, rule: DelayRule, server: SerialServer | undefined, clock: PathClock) {
+    const relay = new SinkRelay();
+    const inner = openInner(relay);
+    super(inner);
+    relay.target = this;
+    this.#inner = inner;
+    this.#sink = sink;
+    this.#rule = rule;
+    this.#server = server;
+    this.#clock = clock;
+  }
+
+  get inFlight(): number {
+    return this.#held.size;
+  }
+
+  issue(
+    id: number,
+    operation: number,
+    position: number,
+    bytes: number,
+    address: number,
+    segments: number,
+    segmentTable: Uint32Array,
+    segmentIndex: number,
+  ): void {
+    const now = this.#clock.now();
+    const service = this.#rule.fixedMs + bytes * this.#rule.byteMs;
+    let dueMs = now + service;
+    if (this.#server !== undefined) {
+      dueMs = Math.max(now, this.#server.freeAtMs) + service;
+      this.#server.freeAtMs = dueMs;
+    }
+    const held: HeldAnswer = { id, dueMs, status: NOT_ANSWERED, goodSectors: 0 };
+    this.#held.set(id, held);
+    let at = this.#queue.length;
+    while (at > 0 && this.#queue[at - 1].dueMs > dueMs) at--;
+    if (at === this.#queue.length) this.#queue.push(held);
+    else this.#queue.splice(at, 0, held);
+    this.#inner.issue(id, operation, position, bytes, address, segments, segmentTable, segmentIndex);
+  }
+
+  kick(): void {
+    this.#inner.kick();
+    this.#setTimer();
+  }
+
+  #setTimer(): void {
+    const first = this.#queue[0];
+    if (first === undefined || first.dueMs >= this.#timerAtMs) return;
+    this.#cancelTimer?.();
+    this.#timerAtMs = first.dueMs;
+    this.#cancelTimer = this.#clock.at(first.dueMs, () => {
+      this.#timerAtMs = Number.POSITIVE_INFINITY;
+      this.#answerDue();
+    });
+  }
+
+  /** Answers what is due and answered below. What is due only is answered when the path below does. */
+  #answerDue(): void {
+    const now = this.#clock.now();
+    let due = 0;
+    let answered = 0;
+    for (const held of this.#queue) {
+      if (held.dueMs > now) break;
+      due++;
+      if (held.status === NOT_ANSWERED) continue;
+      this.#held.delete(held.id);
+      this.#sink.answer(held.id, held.status, held.goodSectors);
+      answered++;
+    }
+    this.#queue.splice(0, due);
+    if (answered > 0) this.#sink.wake();
+    this.#setTimer();
+    if (this.#held.size === 0) this.#idle.note();
+  }
+
+  /** From the inner path. */
+  answer(id: number, status: number, goodSectors: number): void {
+    const held = this.#held.get(id);
+    if (held === undefined) {
+      // Not ours any more: whoever counts late answers is further up.
+      this.#sink.answer(id, status, goodSectors);
+      return;
+    }
+    held.status = status;
+    held.goodSectors = goodSectors;
+    if (held.dueMs > this.#clock.now() || this.#queue.includes(held)) return;
+    this.#held.delete(id);
+    this.#sink.answer(id, status, goodSectors);
+  }
+
+  /** From the inner path. */
+  wake(): void {
+    this.#sink.wake();
+    if (this.#held.size === 0) this.#idle.note();
+  }
+
+  close(graceMs: number = CLOSE_GRACE_MS): Promise<void> {
+    this.#closing ??= this.#close(graceMs);
+    return this.#closing;
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    await this.#idle.wait(this.#held.size === 0, graceMs);
+    await this.#inner.close(graceMs);
+    // Whatever is still held has been answered below by now: let it go at once.
+    this.#cancelTimer?.();
+    for (const held of this.#held.values()) {
+      if (held.status !== NOT_ANSWERED) this.#sink.answer(held.id, held.status, held.goodSectors);
+    }
+    if (this.#held.size > 0) this.#sink.wake();
+    this.#held.clear();
+    this.#queue.length = 0;
+  }
+}
+
+/** A path needs its sink when it is opened, and a wrapper exists only after that. */
+export class SinkRelay implements PathSink {
+  target: PathSink | undefined;
+
+  answer(id: number, status: number, goodSectors: number): void {
+    this.target?.answer(id, status, goodSectors);
+  }
+
+  wake(): void {
+    this.target?.wake();
+  }
+}
