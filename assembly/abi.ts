@@ -13,6 +13,7 @@ export const OPERATION_FLUSH = 2;
 export const FLAG_NOMERGE = 1;
 export const FLAG_FAILFAST = 2;
 export const FLAG_SYNC = 4;
+export const FLAG_CLEAR = 8; // a read's memory may hold somebody else's bytes: a device that holds nothing must zero it
 
 // ---- statuses (the kernel's numbers) ----------------------------------------------------
 export const STATUS_OK = 0;

@@ -32,7 +32,7 @@ import { deviceAt } from './record/devices';
 import { Extent } from './record/extent';
 import { appendBio, deferredOf, mapQueueOf, takeBio } from './record/list';
 import { giveBackReserve, publishPools, reserve } from './record/pool';
-import { ready, root } from './record/root';
+import { ready, root, unready } from './record/root';
 
 /** A new device at a free id, with the kernel's defaults; false if the pools have no reserve for one more. */
 export function createDevice(id: u32, kind: u32, sizeSectors: f64): bool {
@@ -66,8 +66,9 @@ export function createDevice(id: u32, kind: u32, sizeSectors: f64): bool {
 /** The device is gone. It holds nothing and nobody waits for it; false otherwise. */
 export function destroyDevice(id: u32): bool {
   const device = deviceAt(id);
-  if (device.bios || device.requests || device.waiterHead || device.parkedHead || device.isReady) return false;
+  if (device.bios || device.requests || device.waiterHead || device.parkedHead) return false;
   leaveLines(device);
+  if (device.isReady) unready(device);
   giveBackReserve(device);
   device.kind = 0;
   publishPools();

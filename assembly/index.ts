@@ -26,6 +26,7 @@ import {
 import { takeSubmitted } from './down/submit';
 import { BIO_BYTES, DECISIONS, EXTENT_BYTES, RELEASES, REQUEST_BYTES } from './limits';
 import { assertBioLayout, Bio } from './record/bio';
+import { returnAllCredits } from './record/credit';
 import {
   RING_END_IO,
   RING_END_IO_FIRST,
@@ -188,6 +189,7 @@ export function kick(now: f64, id: u32): void {
   const device = deviceAt(id);
   device.rerunAt = 0;
   releaseDelayed(device);
+  returnAllCredits(device);
   ready(device);
 }
 

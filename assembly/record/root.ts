@@ -93,6 +93,15 @@ export function ready(device: Device): void {
   }
 }
 
+/** Takes a device that is about to go off the list; the others may change places. */
+export function unready(gone: Device): void {
+  while (gone.isReady) {
+    const device = gone.kind == DEVICE_BIO ? takeReadyBio() : takeReady();
+    assert(device);
+    if (device != gone) ready(device);
+  }
+}
+
 export function takeReady(): Device {
   const all = root();
   const device = all.readyHead;

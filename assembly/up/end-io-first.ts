@@ -5,6 +5,7 @@
 import {
   COUNTER_ANSWERED,
   COUNTER_PATH_ERRORS,
+  FLAG_CLEAR,
   HISTOGRAM_DISPATCH_TO_COMPLETE,
   HOOK_END_IO_FIRST,
   OPERATION_READ,
@@ -102,7 +103,9 @@ export function takeEndIoFirstVerdicts(): void {
 /** An instant device answers at the end of the batch. */
 export function answerInstant(request: Request): void {
   if (request.device.isFilling && request.operation == OPERATION_READ) {
-    for (let bio = topOf(request).bioHead; bio; bio = bio.next) fill(bio.address, bio.sectors << 9);
+    for (let bio = topOf(request).bioHead; bio; bio = bio.next) {
+      if (bio.flags & <u8>FLAG_CLEAR) fill(bio.address, bio.sectors << 9);
+    }
   }
   answered(request, STATUS_OK, request.sectors);
 }

@@ -70,6 +70,7 @@ class ArenaLease implements Lease {
     if (this.#isReleased) return;
     this.#isReleased = true;
     this.#arena.free(this.address, this.length);
+    this.#arena.onRoom?.();
   }
 
   [Symbol.dispose](): void {
@@ -80,6 +81,8 @@ class ArenaLease implements Lease {
 export class Arena {
   /** Fixed size in bytes. */
   readonly sizeBytes: number;
+  /** Called when a lease was released or a quarantine has ended, so that whoever waits for room asks again. */
+  onRoom: (() => void) | undefined;
   readonly #map: Uint8Array;
   readonly #pages: number;
   #memory: SharedMemory | undefined;
@@ -194,8 +197,19 @@ export class Arena {
         this.#freeAround(range.freed[i], range.freed[i + 1]);
       }
       this.#hopelessUnits = Number.MAX_SAFE_INTEGER;
+      this.onRoom?.();
     };
     until.then(end, end);
+  }
+
+  /** True while some range is withheld: cheap, for the way of every I/O. */
+  get hasQuarantine(): boolean {
+    return this.#quarantine.length > 0;
+  }
+
+  /** Whether a stuck thread may still touch part of this range. */
+  isQuarantined(address: number, length: number): boolean {
+    return this.#quarantine.some((range) => address < range.address + range.length && range.address < address + length);
   }
 
   // ---- searching --------------------------------------------------------------------------------------------------

@@ -22,11 +22,21 @@ export interface IoBatch {
   readonly statuses: Uint8Array;
 }
 
+export interface BatchOwner {
+  /** The core's number of the device. */
+  readonly id: number;
+  readonly blockBytes: number;
+  /** A batch has begun, has ended. */
+  began(): void;
+  ended(): void;
+}
+
 /** One batch on its way; used again for the next. */
 class BatchRun implements Settler {
   readonly number: number;
   readonly tag: number;
   readonly #batches: Batches;
+  #owner: BatchOwner | undefined;
   #statuses: Uint8Array = EMPTY;
   #left = 0;
   #failed = 0;
@@ -39,7 +49,9 @@ class BatchRun implements Settler {
     this.tag = this.number * 2 ** TAG_BITS;
   }
 
-  begin(batch: IoBatch): void {
+  begin(owner: BatchOwner, batch: IoBatch): void {
+    this.#owner = owner;
+    owner.began();
     this.#statuses = batch.statuses;
     this.#left = batch.count;
     this.#failed = 0;
@@ -49,6 +61,7 @@ class BatchRun implements Settler {
     this.#statuses[index] = status;
     if (status !== 0) this.#failed++;
     if (--this.#left === 0) {
+      this.#owner?.ended();
       this.#resolve?.(this.#failed);
       if (this.#resolve) this.#batches.giveBack(this);
     }
@@ -71,6 +84,7 @@ class BatchRun implements Settler {
     this.#resolve = undefined;
     this.#reject = undefined;
     this.#statuses = EMPTY;
+    this.#owner = undefined;
   }
 
   poison(error: RqdmError): void {
@@ -91,15 +105,16 @@ export class Batches {
   }
 
   /** Submits all of it as one plug and drives the core at once. */
-  run(device: number, blockBytes: number, batch: IoBatch, ended: () => void): Promise<number> {
+  run(owner: BatchOwner, batch: IoBatch): Promise<number> {
     const { count } = batch;
-    check(batch, blockBytes, this.#pump.arena.sizeBytes);
+    const device = owner.id;
+    check(batch, owner.blockBytes, this.#pump.arena.sizeBytes);
     if (count === 0) return Promise.resolve(0);
     const run = this.#free.pop() ?? new BatchRun(this, this.#pump);
     if (run.number < 0) {
       throw new RqdmError('ERR_RQDM_LIMIT', 'too many batches at once: expected at most 4094 that have not resolved');
     }
-    run.begin(batch);
+    run.begin(owner, batch);
     const { operations, positions, lengths, addresses } = batch;
     const pump = this.#pump;
     const { tag } = run;
@@ -111,9 +126,7 @@ export class Batches {
     }
     pump.drive();
     pump.assertAlive();
-    const result = run.result();
-    void result.then(ended, ended);
-    return result;
+    return run.result();
   }
 
   giveBack(run: BatchRun): void {
@@ -138,7 +151,7 @@ function check(batch: IoBatch, blockBytes: number, arenaBytes: number): void {
     const length = lengths[i] as number;
     const address = addresses[i] as number;
     if (operation > OPERATION_WRITE) throw badEntry(i, 'operation', operation, '0 (read), 1 (write) or 2 (flush)');
-    if (!(position >= 0) || position % blockBytes !== 0) throw badEntry(i, 'position', position, `a multiple of ${blockBytes}`);
+    if (!Number.isSafeInteger(position) || position < 0 || position % blockBytes !== 0) throw badEntry(i, 'position', position, `a multiple of ${blockBytes}`);
     if (length % blockBytes !== 0) throw badEntry(i, 'length', length, `a multiple of ${blockBytes}`);
     if ((address & 511) !== 0 || address + length > arenaBytes) {
       throw badEntry(i, 'address', address, `a multiple of 512 with ${length} bytes inside the arena of ${arenaBytes}`);

@@ -1,6 +1,6 @@
 // A mapper owns everything: names and numbers, registries, the core with its pump, the arena, the paths
 // and their threads. Several mappers in one process know nothing of each other.
-import { DEVICE_BIO, DEVICE_REQUEST, SETTING_ELEVATOR } from '../../assembly/abi.ts';
+import { DEVICE_BIO, DEVICE_REQUEST, SETTING_BIOS, SETTING_ELEVATOR } from '../../assembly/abi.ts';
 import { Core, type TraceEvent } from '../core/core.ts';
 import { RqdmError } from '../errors.ts';
 import { createPathRegistries, openPath, type PathRegistries } from '../path/open.ts';
@@ -19,7 +19,8 @@ import { Batches } from './batch.ts';
 import { MappedDevice } from './device.ts';
 import { ExtentPool } from './extents.ts';
 import { completeLimits, coreCapacities, type MapperLimits } from './limits.ts';
-import { BackingDevice, ELEVATORS, type OpenedDevice } from './opened.ts';
+import { BackingDevice, ELEVATORS, type OpenedDevice, quotaOf } from './opened.ts';
+import { PlainDevice } from './plain.ts';
 import { type Clock, Pump } from './pump.ts';
 import { LoadedTable, type TableHost } from './table.ts';
 import { Transfers } from './transfers.ts';
@@ -88,6 +89,7 @@ export class DeviceMapper implements AsyncDisposable {
   readonly #services: MapperServices;
   readonly #mapped: Map<string, MappedDevice> = new Map();
   readonly #backing: Map<string, BackingDevice> = new Map();
+  readonly #plain: Set<PlainDevice> = new Set();
   readonly #byId: (OpenedDevice | undefined)[] = [];
   readonly #cacheDomains: Map<string, number> = new Map();
   readonly #closings: Set<Promise<void>> = new Set();
@@ -131,13 +133,7 @@ export class DeviceMapper implements AsyncDisposable {
     const { name } = options;
     checkName(name);
     if (this.#mapped.has(name)) throw new RqdmError('ERR_RQDM_EXISTS', `a device named "${name}" exists already`);
-    const elevator = ELEVATORS.get(options.elevator ?? 'mq-deadline');
-    if (elevator === undefined) {
-      throw new RqdmError(
-        'ERR_RQDM_ELEVATOR',
-        `elevator "${options.elevator}": expected ${[...ELEVATORS.keys()].join(' or ')}`,
-      );
-    }
+    const elevator = elevatorNumber(options.elevator);
     const id = this.#freeId();
     const placeholder = {} as OpenedDevice;
     this.#byId[id] = placeholder;
@@ -151,6 +147,7 @@ export class DeviceMapper implements AsyncDisposable {
       isCreated = this.#core.exports.createDevice(id, kind, table.sizeSectors) !== 0;
       if (!isCreated) throw this.#tooMany();
       this.#core.exports.configureDevice(id, SETTING_ELEVATOR, elevator);
+      this.#core.exports.configureDevice(id, SETTING_BIOS, quotaOf(this.#core));
       const device = new MappedDevice(this.#services, host, options.readOnly === true, table);
       holder.device = device;
       this.#mapped.set(name, device);
@@ -183,6 +180,25 @@ export class DeviceMapper implements AsyncDisposable {
           groups: [{ selector: options.selector ?? 'service-time', paths: words }],
         });
     return this.createDevice({ ...options, ...(isSingle ? { type: options.type ?? 'request' } : {}), name, table });
+  }
+
+  /** A backing word by itself: I/O goes straight to that device's own queue, without a map above it. */
+  async openPlain(word: string, options: { readonly elevator?: string } = {}): Promise<PlainDevice> {
+    this.#assertOpen();
+    const elevator = elevatorNumber(options.elevator);
+    const found = this.#find(word) ?? this.#openBacking(word, false);
+    if (!(found instanceof BackingDevice)) {
+      throw new RqdmError('ERR_RQDM_WORD', `"${word}" names a mapped device: expected a backing word`);
+    }
+    found.holders++;
+    const plain = new PlainDevice(this.#services, found, async () => {
+      this.#plain.delete(plain);
+      this.#letGo(found);
+      await Promise.all([...this.#closings]);
+    });
+    plain.setElevator(elevator);
+    this.#plain.add(plain);
+    return plain;
   }
 
   /** A device by its name, its `MAJOR:MINOR` or `/dev/mapper/NAME`. */
@@ -253,6 +269,7 @@ export class DeviceMapper implements AsyncDisposable {
   async #close(): Promise<void> {
     const inOrder = [...this.#mapped.values()].sort((a, b) => b.level - a.level);
     for (const device of inOrder) await device.close();
+    await Promise.all([...this.#plain].map((device) => device.close()));
     await Promise.all([...this.#closings]);
     await this.#pool.close();
   }
@@ -397,6 +414,12 @@ export class DeviceMapper implements AsyncDisposable {
     this.#byId[device.id] = undefined;
     await Promise.all([...this.#closings]);
   }
+}
+
+function elevatorNumber(name = 'mq-deadline'): number {
+  const elevator = ELEVATORS.get(name);
+  if (elevator !== undefined) return elevator;
+  throw new RqdmError('ERR_RQDM_ELEVATOR', `elevator "${name}": expected ${[...ELEVATORS.keys()].join(' or ')}`);
 }
 
 function checkName(name: string): void {

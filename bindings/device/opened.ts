@@ -4,6 +4,7 @@ import {
   DEVICE_BACKING,
   ELEVATOR_MQ_DEADLINE,
   ELEVATOR_NONE,
+  SETTING_BIOS,
   SETTING_CHUNK_SECTORS,
   SETTING_DEPTH,
   SETTING_ELEVATOR,
@@ -37,6 +38,11 @@ export function applyLimits(core: Core, id: number, limits: PathLimits): void {
   core.exports.configureDevice(id, SETTING_MAX_SEGMENTS, limits.maxSegments);
   core.exports.configureDevice(id, SETTING_CHUNK_SECTORS, limits.chunkSectors);
   core.exports.configureDevice(id, SETTING_LOGICAL_BLOCK_SECTORS, limits.logicalBlockSectors);
+}
+
+/** Bio records that one device may hold: half of all, so that a held device leaves the others room. */
+export function quotaOf(core: Core): number {
+  return Math.max(4, core.capacities.bios >>> 1);
 }
 
 export const ELEVATORS: ReadonlyMap<string, number> = new Map([
@@ -74,6 +80,7 @@ export class BackingDevice implements OpenedDevice {
     const set = core.exports.configureDevice;
     core.exports.createDevice(id, DEVICE_BACKING, this.sizeSectors);
     applyLimits(core, id, path.limits);
+    set(id, SETTING_BIOS, quotaOf(core));
     set(id, SETTING_DEPTH, path.depth);
     set(id, SETTING_READ_ONLY, path.isReadOnly ? 1 : 0);
     set(id, SETTING_HAS_CACHE, path.hasCache ? 1 : 0);

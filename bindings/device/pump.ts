@@ -49,6 +49,7 @@ import type { Core } from '../core/core.ts';
 import { RqdmError } from '../errors.ts';
 import type { Path, PathSink } from '../path/path.ts';
 import type { Arena } from './arena.ts';
+import { Bounce } from './bounce.ts';
 import { Decisions, type TargetSlot } from './decisions.ts';
 
 const SUBMIT_WORDS = SUBMIT_BYTES / 4;
@@ -56,6 +57,7 @@ const SUBMIT_DOUBLES = SUBMIT_BYTES / 8;
 const ISSUE_WORDS = ISSUE_BYTES / 4;
 const ISSUE_DOUBLES = ISSUE_BYTES / 8;
 const COMPLETE_WORDS = COMPLETE_BYTES / 4;
+const ZEROS = new Uint8Array(65536);
 const ASKS = WANT_RELEASE | WANT_END_IO_FIRST | WANT_END_IO | WANT_PREP_MAP | WANT_MAP | WANT_FILL;
 
 /** Who is told when a bio has ended. The upper bits of a tag name it, the lower 20 are its own. */
@@ -102,9 +104,11 @@ export class Pump implements PathSink {
   readonly #completeWords: Uint32Array;
   readonly #fillWords: Uint32Array;
   readonly #afterwards: (() => void)[] = [];
+  readonly #entries: (() => void)[] = [];
   readonly #watchers: Set<() => void> = new Set();
   readonly #busyHooks: Set<() => void> = new Set();
   readonly #kicked: Path[] = [];
+  readonly #bounce: Bounce;
   #submitted = 0;
   #isDriving = false;
   #isWanted = false;
@@ -120,6 +124,7 @@ export class Pump implements PathSink {
     this.arena = arena;
     this.clock = clock;
     this.#decisions = new Decisions(core, this.targets);
+    this.#bounce = new Bounce(arena);
     const { bios, requests } = core.capacities;
     this.#issueWords = core.ringWords(HEADER_ISSUE, requests, ISSUE_BYTES);
     this.#issueDoubles = core.ringDoubles(HEADER_ISSUE, requests, ISSUE_BYTES);
@@ -158,7 +163,11 @@ export class Pump implements PathSink {
         this.#hasCompleted = true;
         return;
       }
-      this.#submitRing();
+      try {
+        this.#submitRing();
+      } catch (error) {
+        this.#poison(error);
+      }
     }
     this.#write(device, operation, sector, sectors, address, tag);
   }
@@ -263,6 +272,7 @@ export class Pump implements PathSink {
 
   /** PathSink: a path has answered. */
   answer(id: number, status: number, goodSectors: number): void {
+    if (this.#bounce.isActive) this.#bounce.answered(id, status, goodSectors);
     while (!this.core.answer(id, status, goodSectors)) {
       if (this.#isDriving || this.poisoned) return; // cannot be: there is room for every request
       this.drive();
@@ -273,6 +283,13 @@ export class Pump implements PathSink {
   afterwards(run: () => void): void {
     this.#afterwards.push(run);
     if (!this.#isDriving) this.schedule();
+  }
+
+  /** `change` calls into the core as soon as no hook runs; a run of the core follows. */
+  enter(change: () => void): void {
+    this.#entries.push(change);
+    if (this.#isDriving) this.#isWanted = true;
+    else this.schedule();
   }
 
   /** `look` is called after every drive, until removed: to see whether something has come true. */
@@ -308,6 +325,7 @@ export class Pump implements PathSink {
     try {
       do {
         this.#isWanted = false;
+        while (this.#entries.length > 0) (this.#entries.shift() as () => void)();
         if (this.#submitted > 0) this.#submitRing();
         this.#runCore();
         if (this.#waiting.size > 0 && this.#hasCompleted) {
@@ -315,6 +333,7 @@ export class Pump implements PathSink {
           this.#isWanted = true;
         }
         this.#hasCompleted = false;
+        if (this.#bounce.isActive) this.#retryBounced();
       } while (this.#isWanted || this.#submitted > 0);
     } catch (error) {
       this.#poison(error);
@@ -323,7 +342,14 @@ export class Pump implements PathSink {
     }
     this.#armTimer();
     for (const look of this.#watchers) look();
-    while (this.#afterwards.length > 0) (this.#afterwards.shift() as () => void)();
+    while (this.#afterwards.length > 0) callApart(this.#afterwards.shift() as () => void);
+  }
+
+  #retryBounced(): void {
+    for (const path of this.#bounce.retry()) {
+      path.kick();
+      this.#isWanted = true;
+    }
   }
 
   #runCore(): void {
@@ -359,6 +385,7 @@ export class Pump implements PathSink {
     const doubles = this.#issueDoubles;
     const segments = this.#segments;
     const kicked = this.#kicked;
+    const isBouncing = this.arena.hasQuarantine;
     let last: Path | undefined;
     for (let i = 0; i < total; i++) {
       const at = i * ISSUE_WORDS;
@@ -367,16 +394,15 @@ export class Pump implements PathSink {
         last = path;
         if (!kicked.includes(path)) kicked.push(path);
       }
-      path.issue(
-        words[at + ISSUE_ID] as number,
-        (words[at + ISSUE_OPERATION] as number) & 0xff,
-        (doubles[i * ISSUE_DOUBLES + ISSUE_SECTOR] as number) * 512,
-        (words[at + ISSUE_SECTORS] as number) * 512,
-        words[at + ISSUE_ADDRESS] as number,
-        words[at + ISSUE_SEGMENTS] as number,
-        segments,
-        words[at + ISSUE_SEGMENT] as number,
-      );
+      const operation = (words[at + ISSUE_OPERATION] as number) & 0xff;
+      const position = (doubles[i * ISSUE_DOUBLES + ISSUE_SECTOR] as number) * 512;
+      const bytes = (words[at + ISSUE_SECTORS] as number) * 512;
+      const address = words[at + ISSUE_ADDRESS] as number;
+      const id = words[at + ISSUE_ID] as number;
+      const pieces = words[at + ISSUE_SEGMENTS] as number;
+      const piece = words[at + ISSUE_SEGMENT] as number;
+      if (isBouncing && this.#bounce.take(path, id, operation, position, bytes, address, pieces, segments, piece)) continue;
+      path.issue(id, operation, position, bytes, address, pieces, segments, piece);
     }
     header[HEADER_ISSUE_COUNT] = 0;
     header[HEADER_SEGMENT_COUNT] = 0;
@@ -386,14 +412,17 @@ export class Pump implements PathSink {
 
   // ---- stage 11: bios come out -----------------------------------------------------------------------------------
 
+  /** Zeros by `set`: `fill` of shared memory goes byte by byte. */
   #fill(): void {
     const { header } = this.core;
     const total = header[HEADER_FILL_COUNT] as number;
     const words = this.#fillWords;
     const bytes = this.arena.bytes;
     for (let i = 0; i < total; i++) {
-      const address = words[2 * i] as number;
-      bytes.fill(0, address, address + (words[2 * i + 1] as number));
+      let address = words[2 * i] as number;
+      const end = address + (words[2 * i + 1] as number);
+      for (; address + ZEROS.length <= end; address += ZEROS.length) bytes.set(ZEROS, address);
+      if (address < end) bytes.set(ZEROS.subarray(0, end - address), address);
     }
     header[HEADER_FILL_COUNT] = 0;
   }
@@ -448,5 +477,16 @@ export class Pump implements PathSink {
   /** Throws if the core has failed. */
   assertAlive(): void {
     if (this.poisoned) throw this.poisoned;
+  }
+}
+
+/** What a listener throws goes to the process, as with every emitter, but keeps nobody else from being told. */
+function callApart(run: () => void): void {
+  try {
+    run();
+  } catch (error) {
+    process.nextTick(() => {
+      throw error;
+    });
   }
 }

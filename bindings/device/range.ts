@@ -29,40 +29,65 @@ export function checkRange(device: Ranged, what: string, position: number, lengt
   if (what === 'write' && device.isReadOnly) throw new RqdmError('EROFS', `write on ${device.name}: the device is read-only`);
 }
 
+/** The bytes of a caller's buffer: any view will do. Throws ERR_RQDM_BUFFER. */
+export function bytesOf(device: { readonly name: string }, what: string, view: Uint8Array): Uint8Array {
+  if (view instanceof Uint8Array) return view;
+  const given: unknown = view;
+  if (ArrayBuffer.isView(given)) return new Uint8Array(given.buffer, given.byteOffset, given.byteLength);
+  const kind = given === null ? 'null' : typeof given === 'object' ? given.constructor?.name : typeof given;
+  throw new RqdmError('ERR_RQDM_BUFFER', `${what} on ${device.name}: got ${kind}: expected a Buffer, typed array or DataView`);
+}
+
 interface ReadWrite {
   readonly size: number;
-  read(position: number, length: number): Promise<Buffer>;
-  write(view: Uint8Array, position: number): Promise<number>;
+  readonly blockBytes: number;
+  /** Without a look at whether the device is still open: what has begun goes on to its end. */
+  readRaw(position: number, view: Uint8Array): Promise<number>;
+  writeRaw(position: number, view: Uint8Array): Promise<number>;
+}
+
+interface WorkedOn {
+  readonly first: number;
+  readonly last: number;
+  readonly end: Promise<unknown>;
 }
 
 /**
- * Reads the first and last block, changes them, writes all of it; two such writes never work on one block at a time.
- * `busy` holds, for each block in work, the promise of its end.
+ * Writes that begin or end inside a block: the first and last block are read, changed and written with the rest. Two of
+ * them never work on one block at a time; they have their turns in the order of the calls.
  */
-export async function unalignedWrite(
+export class UnalignedWrites {
+  readonly #workedOn: Set<WorkedOn> = new Set();
+
+  write(device: ReadWrite, view: Uint8Array, position: number): Promise<number> {
+    const block = device.blockBytes;
+    const first = Math.floor(position / block);
+    const last = Math.floor((position + view.byteLength - 1) / block);
+    const before: Promise<unknown>[] = [];
+    for (const other of this.#workedOn) if (other.first <= last && first <= other.last) before.push(other.end);
+    const result = Promise.all(before).then(() => readChangeWrite(device, view, position, first * block, (last + 1) * block));
+    const own: WorkedOn = { first, last, end: result.catch(() => {}) };
+    this.#workedOn.add(own);
+    void own.end.then(() => this.#workedOn.delete(own));
+    return result;
+  }
+}
+
+async function readChangeWrite(
   device: ReadWrite,
-  busy: Map<number, Promise<void>>,
   view: Uint8Array,
   position: number,
-  block: number,
+  start: number,
+  wholeEnd: number,
 ): Promise<number> {
-  const start = position - (position % block);
-  const last = position + view.byteLength;
-  const end = Math.min(device.size, Math.ceil(last / block) * block);
-  const edges = [start / block, Math.floor((last - 1) / block)];
-  while (edges.some((edge) => busy.has(edge))) await Promise.all(edges.map((edge) => busy.get(edge)));
-  let free: () => void = () => {};
-  const held = new Promise<void>((resolve) => {
-    free = resolve;
-  });
-  for (const edge of edges) busy.set(edge, held);
-  try {
-    const whole = await device.read(start, end - start);
-    whole.set(view, position - start);
-    await device.write(whole, start);
-    return view.byteLength;
-  } finally {
-    for (const edge of edges) busy.delete(edge);
-    free();
-  }
+  const block = device.blockBytes;
+  const end = Math.min(device.size, wholeEnd);
+  const whole = Buffer.allocUnsafeSlow(end - start);
+  const lastBlock = wholeEnd - block;
+  const reads = [device.readRaw(start, whole.subarray(0, Math.min(block, whole.length)))];
+  if (lastBlock > start) reads.push(device.readRaw(lastBlock, whole.subarray(lastBlock - start)));
+  for (const read of await Promise.allSettled(reads)) if (read.status === 'rejected') throw read.reason;
+  whole.set(view, position - start);
+  await device.writeRaw(start, whole);
+  return view.byteLength;
 }

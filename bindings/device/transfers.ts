@@ -1,14 +1,21 @@
 // Reads, writes and flushes with a promise each: from bytes of the caller to bios and back.
 //
-// A transfer is cut into chunks, each one bio with a range of the arena of its own. A full arena is
-// back-pressure: the transfer waits its turn. Data is copied when a chunk goes (writes) or has come
-// (reads), never after the promise has settled.
-import { OPERATION_FLUSH, OPERATION_READ, OPERATION_WRITE, STATUS_IOERR } from '../../assembly/abi.ts';
-import type { RqdmError } from '../errors.ts';
+// A transfer is cut into chunks, each one bio with a range of the arena of its own. Data is copied when
+// a chunk goes (writes) or has come (reads), never after the promise has settled.
+//
+// A full arena is back-pressure: the transfer waits in its device's line. A device may have as much of
+// the arena as it leaves free, so whatever one holds up, some is left for each other one.
+import { FLAG_CLEAR, OPERATION_FLUSH, OPERATION_READ, OPERATION_WRITE, STATUS_IOERR } from '../../assembly/abi.ts';
+import { RqdmError } from '../errors.ts';
 import { type Pump, type Settler, TAG_BITS } from './pump.ts';
 
 /** Largest bio: what fits a request of the default limits, so that big transfers are not split once more. */
 export const CHUNK_BYTES: number = 1024 * 1024;
+/** Of a small arena a bio takes at most so much, and where that much isn't free in a row, half of it, and so on. */
+const CHUNKS_LEAST = 16;
+const SPLIT_LEAST_BYTES = 64 * 1024;
+/** The arena range of a transfer is reused memory, so a device without data must clear it. */
+const READ_CLEARED: number = OPERATION_READ | (FLAG_CLEAR << 8);
 const SLOTS_MAX: number = 2 ** TAG_BITS;
 
 /** How a transfer failed: the first status told, and what is known of it. */
@@ -19,7 +26,16 @@ export interface Failure {
   readonly firstStatus: number;
 }
 
+/** What a device has of the arena, and its transfers with chunks left that found no room, in order. */
+export class Lane {
+  bytes = 0;
+  readonly waiting: Transfer[] = [];
+}
+
+const TAKEN_AWAY: Failure = { status: STATUS_IOERR, attempts: 0, path: 0xffff, firstStatus: 0 };
+
 export interface TransferOwner {
+  readonly lane: Lane;
   /** The core's number of the device. */
   readonly id: number;
   /** Sectors are multiples of this many bytes. */
@@ -45,6 +61,8 @@ export class Transfer {
   /** Chunks out. */
   pending = 0;
   failure: Failure | undefined;
+  /** The caller's buffer was taken away meanwhile. */
+  bufferError: RqdmError | undefined;
 
   constructor(
     owner: TransferOwner,
@@ -78,36 +96,55 @@ export class Transfers implements Settler {
   readonly #positions: number[] = [];
   readonly #bytes: number[] = [];
   readonly #freeSlots: number[] = [];
-  /** Transfers with chunks left, that found no room in the arena. In order. */
-  readonly #waiting: Transfer[] = [];
+  /** Lanes in which transfers wait, the next in turn first. */
+  readonly #lanes: Set<Lane> = new Set();
+  readonly #chunkBytes: number;
   #isResuming = false;
 
   constructor(pump: Pump) {
     this.#pump = pump;
     this.#tag = pump.addSettler(this) * 2 ** TAG_BITS;
+    this.#chunkBytes = Math.min(CHUNK_BYTES, pump.arena.sizeBytes / CHUNKS_LEAST);
+    pump.arena.onRoom = () => this.resume();
   }
 
   /** Submits what there is room for; the rest follows by itself. It goes at the end of this turn. */
   start(transfer: Transfer): void {
     this.#pump.schedule();
-    if (this.#waiting.length > 0 && transfer.operation !== OPERATION_FLUSH) {
-      this.#waiting.push(transfer);
-    } else if (!this.#advance(transfer)) {
-      this.#waiting.push(transfer);
-    }
+    const { lane } = transfer.owner;
+    const isFirst = lane.waiting.length === 0 || transfer.operation === OPERATION_FLUSH;
+    if (isFirst && this.#advance(transfer)) return;
+    lane.waiting.push(transfer);
+    this.#lanes.add(lane);
   }
 
   /** Submits chunks while there is room. True: all are out. */
   #advance(transfer: Transfer): boolean {
+    const { arena } = this.#pump;
+    const { lane, blockBytes } = transfer.owner;
     if (transfer.operation === OPERATION_FLUSH) {
+      if (this.#transfers.length - this.#freeSlots.length >= SLOTS_MAX) return false;
       this.#submit(transfer, 0, 0, 0);
       return true;
     }
     while (transfer.next < transfer.end && transfer.failure === undefined) {
-      const bytes = Math.min(CHUNK_BYTES, transfer.end - transfer.next);
+      let bytes = Math.min(this.#chunkBytes, transfer.end - transfer.next);
       if (this.#transfers.length - this.#freeSlots.length >= SLOTS_MAX) return false;
-      const address = this.#pump.arena.allocate(bytes);
+      if (lane.bytes > 0 && lane.bytes + bytes > arena.freeBytes) return false;
+      if (transfer.operation === OPERATION_WRITE && isTakenAway(transfer)) {
+        transfer.failure = TAKEN_AWAY;
+        if (transfer.pending === 0) this.#end(transfer);
+        return true;
+      }
+      let address = arena.allocate(bytes);
+      // no such piece in a row: a smaller one, as small as need be if nothing of the device is out that could make room
+      const least = lane.bytes === 0 ? blockBytes : Math.max(blockBytes, SPLIT_LEAST_BYTES);
+      while (address < 0 && bytes > least) {
+        bytes = Math.max(blockBytes, bytes / 2 - ((bytes / 2) % blockBytes));
+        address = arena.allocate(bytes);
+      }
       if (address < 0) return false;
+      lane.bytes += bytes;
       if (transfer.operation === OPERATION_WRITE) this.#copyIn(transfer, address, transfer.next, bytes);
       this.#submit(transfer, address, transfer.next, bytes);
       transfer.next += bytes;
@@ -122,7 +159,8 @@ export class Transfers implements Settler {
     this.#positions[slot] = position;
     this.#bytes[slot] = bytes;
     transfer.pending++;
-    this.#pump.submit(transfer.owner.id, transfer.operation, position / 512, bytes / 512, address, this.#tag + slot);
+    const operation = transfer.operation === OPERATION_READ ? READ_CLEARED : transfer.operation;
+    this.#pump.submit(transfer.owner.id, operation, position / 512, bytes / 512, address, this.#tag + slot);
   }
 
   /** A write's bytes go to the arena; what a whole block holds beyond them (an odd end) is zeros. */
@@ -138,6 +176,7 @@ export class Transfers implements Settler {
   /** A chunk's bytes go to the caller's, as far as they were asked for. */
   #copyOut(transfer: Transfer, address: number, position: number, bytes: number): void {
     const data = transfer.data as Uint8Array;
+    if (isTakenAway(transfer)) return;
     const first = Math.max(position, transfer.position);
     const last = Math.min(position + bytes, transfer.position + transfer.length);
     const from = address + (first - position);
@@ -152,24 +191,28 @@ export class Transfers implements Settler {
     } else if (transfer.operation === OPERATION_READ && transfer.failure === undefined) {
       this.#copyOut(transfer, this.#addresses[slot] as number, this.#positions[slot] as number, bytes);
     }
-    if (bytes > 0) this.#pump.arena.free(this.#addresses[slot] as number, bytes);
+    if (bytes > 0) {
+      this.#pump.arena.free(this.#addresses[slot] as number, bytes);
+      transfer.owner.lane.bytes -= bytes;
+    }
     this.#transfers[slot] = undefined;
     this.#freeSlots.push(slot);
     transfer.pending--;
-    if (this.#waiting.length > 0) this.#resumeLater();
+    if (this.#lanes.size > 0) this.#resumeLater();
     if (transfer.pending === 0 && (transfer.next >= transfer.end || transfer.failure !== undefined)) this.#end(transfer);
   }
 
   #end(transfer: Transfer): void {
     const { owner, failure } = transfer;
-    if (failure === undefined) transfer.resolve(transfer.length);
+    if (transfer.bufferError !== undefined) transfer.reject(transfer.bufferError);
+    else if (failure === undefined) transfer.resolve(transfer.length);
     else transfer.reject(owner.failed(transfer, failure));
     owner.ended();
   }
 
-  /** Room may have come: leases of users end without the pump knowing, so they call this too. */
+  /** Room may have come: leases of users and quarantines end without the pump knowing. */
   resume(): void {
-    if (this.#waiting.length > 0) this.#resumeLater();
+    if (this.#lanes.size > 0) this.#resumeLater();
   }
 
   #resumeLater(): void {
@@ -177,21 +220,28 @@ export class Transfers implements Settler {
     this.#isResuming = true;
     this.#pump.afterwards(() => {
       this.#isResuming = false;
-      while (this.#waiting.length > 0) {
-        const transfer = this.#waiting[0] as Transfer;
-        if (!this.#advance(transfer)) break;
-        this.#waiting.shift();
-        // it failed while it waited, with nothing of it out any more
-        if (transfer.pending === 0 && transfer.failure !== undefined && transfer.next < transfer.end) continue;
-      }
+      for (const lane of [...this.#lanes]) this.#resumeLane(lane);
       this.#pump.schedule();
     });
   }
 
+  #resumeLane(lane: Lane): void {
+    let given = 0;
+    for (const transfer of lane.waiting) {
+      if (!this.#advance(transfer)) break;
+      given++;
+    }
+    lane.waiting.splice(0, given);
+    // whoever was given something stands last the next time
+    if (given > 0 || lane.waiting.length === 0) this.#lanes.delete(lane);
+    if (lane.waiting.length > 0) this.#lanes.add(lane);
+  }
+
   poison(error: RqdmError): void {
-    const seen = new Set<Transfer>(this.#waiting);
+    const seen = new Set<Transfer>();
     for (const transfer of this.#transfers) if (transfer) seen.add(transfer);
-    this.#waiting.length = 0;
+    for (const lane of this.#lanes) for (const transfer of lane.waiting.splice(0)) seen.add(transfer);
+    this.#lanes.clear();
     this.#transfers.length = 0;
     this.#freeSlots.length = 0;
     for (const transfer of seen) {
@@ -199,4 +249,14 @@ export class Transfers implements Settler {
       transfer.reject(error);
     }
   }
+}
+
+/** A buffer that was transferred or shrunk since the call has no room for the data any more. */
+function isTakenAway(transfer: Transfer): boolean {
+  if ((transfer.data as Uint8Array).length === transfer.length) return false;
+  transfer.bufferError ??= new RqdmError(
+    'ERR_RQDM_BUFFER',
+    `the buffer of ${transfer.length} bytes was detached or shrunk before its I/O had ended`,
+  );
+  return true;
 }

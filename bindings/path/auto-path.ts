@@ -6,7 +6,7 @@
 // back, but each relapse doubles the time it must wait. Flushes always go to the worker: they wait for a disk by design.
 
 import { OPERATION_FLUSH } from '../../assembly/abi.ts';
-import { InlinePath } from './inline-path.ts';
+import type { InlinePath } from './inline-path.ts';
 import { KnownPath } from './known-path.ts';
 import type { Path } from './path.ts';
 import { BYTE_MICROS, type WorkerPath } from './worker-path.ts';

@@ -17,7 +17,14 @@ export class InlinePath extends KnownPath implements Path {
   #arena: Uint8Array | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(facts: PathFacts, backend: Backend, sink: PathSink, arenaMemory: () => SharedMemory, isInstant: boolean, release: () => void) {
+  constructor(
+    facts: PathFacts,
+    backend: Backend,
+    sink: PathSink,
+    arenaMemory: () => SharedMemory,
+    isInstant: boolean,
+    release: () => void,
+  ) {
     super(facts);
     this.isInstant = isInstant;
     this.#backend = backend;

@@ -75,13 +75,20 @@ export function openPath(word: string, options: OpenPathOptions): Path {
   }
   if (parsed.errors !== undefined || parsed.switchName !== undefined) {
     const openInner = open;
-    const faultSwitch = parsed.switchName === undefined ? new FaultSwitch() : options.registries.faultSwitches.get(parsed.switchName);
+    const faultSwitch =
+      parsed.switchName === undefined ? new FaultSwitch() : options.registries.faultSwitches.get(parsed.switchName);
     open = (sink) => new ErrorPath(openInner, sink, parsed.errors ?? [], faultSwitch);
   }
   return open(options.sink);
 }
 
-function openLoop(parsed: BackingWord, opened: OpenedBackend, hasWrapper: boolean, sink: PathSink, options: OpenPathOptions): Path & KnownPath {
+function openLoop(
+  parsed: BackingWord,
+  opened: OpenedBackend,
+  hasWrapper: boolean,
+  sink: PathSink,
+  options: OpenPathOptions,
+): Path & KnownPath {
   const { facts, description, release } = opened;
   const { arenaMemory, pool } = options;
   const isFile = parsed.kind === 'file';
@@ -120,7 +127,15 @@ function openBackend(parsed: BackingWord, options: OpenPathOptions): OpenedBacke
 function openFileBackend(parsed: BackingWord, isReadOnly: boolean): OpenedBackend {
   const file = openFile(parsed, isReadOnly);
   return {
-    facts: factsOf(parsed, file.description.sizeBytes, isReadOnly, true, file.cacheKey, file.logicalBlockBytes, file.physicalBlockBytes),
+    facts: factsOf(
+      parsed,
+      file.description.sizeBytes,
+      isReadOnly,
+      true,
+      file.cacheKey,
+      file.logicalBlockBytes,
+      file.physicalBlockBytes,
+    ),
     description: file.description,
     mayWait: parsed.isDirect || file.isBlockDevice || file.isRemote,
     release: () => file.close(),

@@ -1,7 +1,5 @@
 // Running ring tasks on Piscina: one long task for each ring that has work.
-//
-// Starts are one at a time: with two tasks waiting for threads that are still coming up, Piscina 5 starts threads up to
-// its limit. Piscina itself is imported at the first start (35 ms).
+// Piscina itself is imported at the first start (35 ms).
 
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { RqdmError } from '../errors.ts';
@@ -27,6 +25,7 @@ export interface PoolTasksOptions {
 const PISCINA: string = 'piscina';
 
 interface Piscina {
+  readonly threads: readonly unknown[];
   run(task: RingTask, options: { name: string; transferList: readonly MessagePort[] }): Promise<unknown>;
   destroy(): Promise<void>;
   on(event: 'error', listener: (error: Error) => void): void;
@@ -36,20 +35,14 @@ interface PiscinaModule {
   readonly Piscina: new (options: Readonly<Record<string, unknown>>) => Piscina;
 }
 
-interface WaitingStart {
-  readonly thread: RingThread;
-  readonly resolve: (outcome: RunOutcome) => void;
-}
-
-/** Only a limit: threads start one by one as rings need them. */
-const THREADS_MAX = 1024;
+/** Only a limit: a thread starts when a ring needs one, and a ring task that finds none would never run. */
+const THREADS_MAX = 256;
 const THREAD_IDLE_MS = 10_000;
 
 export class PoolTasks {
   readonly #options: PoolTasksOptions;
   #pool: Promise<Piscina> | undefined;
-  readonly #waiting: WaitingStart[] = [];
-  #starting: RingThread | undefined;
+  #loaded: Piscina | undefined;
   readonly #running = new Set<Promise<unknown>>();
   #isClosed = false;
 
@@ -57,45 +50,30 @@ export class PoolTasks {
     this.#options = options;
   }
 
+  /** Threads that are there now, working or idle. */
+  get threads(): number {
+    return this.#loaded?.threads.length ?? 0;
+  }
+
   /** Runs the ring's task; resolves when it has ended. Never rejects. */
   run(thread: RingThread): Promise<RunOutcome> {
-    thread.forgetStart();
-    const ended = new Promise<RunOutcome>((resolve) => {
-      this.#waiting.push({ thread, resolve });
-    });
+    const ended = this.#run(thread);
     this.#running.add(ended);
     void ended.then(() => this.#running.delete(ended));
-    this.#startNext();
     return ended;
   }
 
-  /** The ring's task has begun: the next one may start. */
-  noteStart(thread: RingThread): void {
-    if (this.#starting !== thread) return;
-    this.#starting = undefined;
-    this.#startNext();
-  }
-
-  #startNext(): void {
-    if (this.#starting !== undefined) return;
-    const next = this.#waiting.shift();
-    if (next === undefined) return;
-    this.#starting = next.thread;
-    void this.#start(next);
-  }
-
-  async #start({ thread, resolve }: WaitingStart): Promise<void> {
-    let error: unknown;
+  async #run(thread: RingThread): Promise<RunOutcome> {
     try {
       this.#pool ??= createPool();
       const pool = await this.#pool;
+      this.#loaded = pool;
       if (this.#isClosed) throw new RqdmError('ERR_RQDM_CLOSED', 'the pool of path workers is closed');
       await this.#runTask(pool, thread);
-    } catch (caught) {
-      error = caught ?? new Error('unknown');
+      return { error: undefined };
+    } catch (error) {
+      return { error: error ?? new Error('unknown') };
     }
-    this.noteStart(thread);
-    resolve({ error });
   }
 
   async #runTask(pool: Piscina, thread: RingThread): Promise<void> {
@@ -105,7 +83,14 @@ export class PoolTasks {
       channel.port1.on('message', onPortMessage);
       channel.port1.unref();
     }
-    const task: RingTask = { ring: thread.ring.buffer, bell, arena: arenaMemory().buffer, idleMs, paths: thread.paths, port: channel?.port2 };
+    const task: RingTask = {
+      ring: thread.ring.buffer,
+      bell,
+      arena: arenaMemory().buffer,
+      idleMs,
+      paths: thread.paths,
+      port: channel?.port2,
+    };
     try {
       await pool.run(task, { name: 'runRing', transferList: channel === undefined ? [] : [channel.port2] });
     } finally {

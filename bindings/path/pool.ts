@@ -105,6 +105,11 @@ export class PathPool {
     });
   }
 
+  /** Threads that are there now, working, idle or hanging. */
+  get threads(): number {
+    return this.#tasks.threads;
+  }
+
   /** Threads that hang now. */
   get stuckThreads(): number {
     return this.#stuckThreads;
@@ -189,10 +194,7 @@ export class PathPool {
 
   #drain(): void {
     const now = this.#options.now();
-    for (const thread of this.#threads) {
-      thread.drain(now, this.#touched);
-      if (thread.hasStarted) this.#tasks.noteStart(thread);
-    }
+    for (const thread of this.#threads) thread.drain(now, this.#touched);
     this.#wakeTouched();
     if (this.inFlight > 0) this.#arm();
     else this.#letGo();
@@ -311,7 +313,17 @@ export class PathPool {
     const { thread, handle } = (this.#seating.seatOf(entry.client) as PoolSeat).lanes[0];
     const { segments } = entry;
     const count = segments === undefined ? 1 : segments.length / 2;
-    thread.submit(handle, entry.id, entry.operation, entry.position, entry.bytes, entry.address, count, segments ?? new Uint32Array(0), 0);
+    thread.submit(
+      handle,
+      entry.id,
+      entry.operation,
+      entry.position,
+      entry.bytes,
+      entry.address,
+      count,
+      segments ?? new Uint32Array(0),
+      0,
+    );
     return thread;
   }
 

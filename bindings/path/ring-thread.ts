@@ -16,7 +16,6 @@ import {
   CONTROL_COMPLETED,
   CONTROL_SIGNAL,
   CONTROL_SLEEPING,
-  CONTROL_STARTED,
   CONTROL_STOP,
   CONTROL_SUBMITTED,
   createRing,
@@ -101,7 +100,9 @@ export class RingThread {
 
   /** What a task is given at its start: every path with its handle. */
   get paths(): { handle: number; description: BackendDescription }[] {
-    return this.#clients.flatMap((client, handle) => (client === undefined ? [] : [{ handle, description: client.description }]));
+    return this.#clients.flatMap((client, handle) =>
+      client === undefined ? [] : [{ handle, description: client.description }],
+    );
   }
 
   /** A handle is never used for another path: a running worker still knows the old one by it. */
@@ -134,10 +135,7 @@ export class RingThread {
     table: Uint32Array,
     index: number,
   ): void {
-    if (
-      this.#overflow.length > 0 ||
-      !this.#write(handle, id, operation, position, bytes, address, segments, table, index)
-    ) {
+    if (this.#overflow.length > 0 || !this.#write(handle, id, operation, position, bytes, address, segments, table, index)) {
       this.#overflow.push({
         client: this.#clients[handle] as PoolClient,
         id,
@@ -227,14 +225,6 @@ export class RingThread {
     this.#signal();
   }
 
-  get hasStarted(): boolean {
-    return Atomics.load(this.ring.control, CONTROL_STARTED) === 1;
-  }
-
-  forgetStart(): void {
-    Atomics.store(this.ring.control, CONTROL_STARTED, 0);
-  }
-
   get hasAnswers(): boolean {
     return Atomics.load(this.ring.control, CONTROL_COMPLETED) !== this.#completed;
   }
@@ -270,7 +260,20 @@ export class RingThread {
     for (const entry of this.#overflow) {
       const segments = entry.segments === undefined ? 1 : entry.segments.length / 2;
       const handle = this.#clients.indexOf(entry.client);
-      if (!this.#write(handle, entry.id, entry.operation, entry.position, entry.bytes, entry.address, segments, entry.segments ?? NO_SEGMENTS, 0)) break;
+      if (
+        !this.#write(
+          handle,
+          entry.id,
+          entry.operation,
+          entry.position,
+          entry.bytes,
+          entry.address,
+          segments,
+          entry.segments ?? NO_SEGMENTS,
+          0,
+        )
+      )
+        break;
       moved++;
     }
     this.#overflow.splice(0, moved);

@@ -6,7 +6,7 @@
 // control, int32 words (all counts run on and wrap; an entry's place is count & (entries - 1)):
 //   0 SUBMITTED   main: entries published                 1 COMPLETED   worker: entries done, in order
 //   2 SIGNAL      main adds 1 to wake the worker          3 SLEEPING    worker: 1 while it waits on SIGNAL
-//   4 STOP        main: leave after the current entry     5 STARTED     worker: 1 once the task runs
+//   4 STOP        main: leave after the current entry
 //
 // entry, 48 bytes; the worker answers in place, as it works in order:
 //   0          8    12          16      20        24         28        32       36      40       44
@@ -29,7 +29,6 @@ export const CONTROL_COMPLETED = 1;
 export const CONTROL_SIGNAL = 2;
 export const CONTROL_SLEEPING = 3;
 export const CONTROL_STOP = 4;
-export const CONTROL_STARTED = 5;
 const CONTROL_BYTES = 64;
 
 export const ENTRY_BYTES = 48;

@@ -86,7 +86,8 @@ export class Seating {
 
   /** A thread that served one path, which has left, goes with its task. */
   dropIfUnused(thread: RingThread): void {
-    if (thread.isDedicated && thread.clientCount === 0 && thread.inFlight === 0 && !thread.isRunning) this.threads.delete(thread);
+    if (thread.isDedicated && thread.clientCount === 0 && thread.inFlight === 0 && !thread.isRunning)
+      this.threads.delete(thread);
   }
 
   #leave(seat: PoolSeat): void {

@@ -10,7 +10,11 @@ export interface SharedMemory {
 
 interface MemoryNamespace {
   readonly WebAssembly: {
-    readonly Memory: new (limits: { initial: number; maximum: number; shared: boolean }) => { readonly buffer: SharedArrayBuffer };
+    readonly Memory: new (limits: {
+      initial: number;
+      maximum: number;
+      shared: boolean;
+    }) => { readonly buffer: SharedArrayBuffer };
   };
 }
 

@@ -97,7 +97,11 @@ function readName(set: (into: WordOptions, value: string) => void): OptionReader
   };
 }
 
-function readParsed<T>(expected: string, parse: (text: string) => T | undefined, set: (into: WordOptions, value: T) => void): OptionReader {
+function readParsed<T>(
+  expected: string,
+  parse: (text: string) => T | undefined,
+  set: (into: WordOptions, value: T) => void,
+): OptionReader {
   return {
     expected,
     read(text, into) {

@@ -12,7 +12,15 @@
 
 import { existsSync } from 'node:fs';
 import { RqdmError } from '../errors.ts';
-import { isName, isOptionName, OPTION_NAMES, parseSize, parseWordOptions, SIZE_EXPECTED, type WordOptions } from './word-options.ts';
+import {
+  isName,
+  isOptionName,
+  OPTION_NAMES,
+  parseSize,
+  parseWordOptions,
+  SIZE_EXPECTED,
+  type WordOptions,
+} from './word-options.ts';
 
 export type { WordOptions } from './word-options.ts';
 
@@ -81,7 +89,10 @@ function parseMemoryWord(word: string): BackingWord {
   const { rest, label } = splitLabel(word.slice('mem:'.length));
   const { name, text } = splitOptions(rest);
   if (!isName(name)) {
-    throw new RqdmError('ERR_RQDM_WORD', `${word}: '${name}' cannot name a memory: expected letters, digits, _ . -, as in mem:NAME?size=64M`);
+    throw new RqdmError(
+      'ERR_RQDM_WORD',
+      `${word}: '${name}' cannot name a memory: expected letters, digits, _ . -, as in mem:NAME?size=64M`,
+    );
   }
   return finish(word, 'memory', name, label, text);
 }
@@ -117,7 +128,10 @@ function finish(word: string, kind: BackingWord['kind'], name: string, label: st
     throw new RqdmError('ERR_RQDM_WORD', `${word}: option 'direct' is for files and block devices`);
   }
   if (options.serial !== undefined && options.delay === undefined) {
-    throw new RqdmError('ERR_RQDM_WORD', `${word}: option 'serial' names a server, but 'delay' is missing: expected delay=…&serial=${options.serial}`);
+    throw new RqdmError(
+      'ERR_RQDM_WORD',
+      `${word}: option 'serial' names a server, but 'delay' is missing: expected delay=…&serial=${options.serial}`,
+    );
   }
   return { word, kind, name, label, ...options };
 }

@@ -13,7 +13,6 @@ import {
   CONTROL_COMPLETED,
   CONTROL_SIGNAL,
   CONTROL_SLEEPING,
-  CONTROL_STARTED,
   CONTROL_STOP,
   CONTROL_SUBMITTED,
   ENTRY_ADDRESS,
@@ -57,8 +56,6 @@ export async function runRing(task: RingTask): Promise<void> {
   Error.stackTraceLimit = 0;
   const loop = new RingLoop(task, ring, bell, backends);
   try {
-    Atomics.store(control, CONTROL_STARTED, 1);
-    loop.tell();
     for (;;) {
       // Read in this order: whoever stops us sets STOP first and signals then.
       const signal = Atomics.load(control, CONTROL_SIGNAL);

@@ -81,7 +81,9 @@ export function pathContract(test: Suite, contract: PathContract): void {
 
   add('answers each of a batch exactly once', async (bench, path) => {
     const base = bench.arena.allocate(4096 * 64);
-    const ids = Array.from({ length: 64 }, (_, i) => bench.issue(path, i % 3 === 0 ? OPERATION_WRITE : OPERATION_READ, i * 4096, 4096, base + i * 4096));
+    const ids = Array.from({ length: 64 }, (_, i) =>
+      bench.issue(path, i % 3 === 0 ? OPERATION_WRITE : OPERATION_READ, i * 4096, 4096, base + i * 4096),
+    );
     path.kick();
     await bench.sink.until(64);
     for (const id of ids) assert.equal(bench.sink.only(id), { status: STATUS_OK, goodSectors: 8 });

@@ -10,7 +10,7 @@ test('leases taken in a row lie in a row', () => {
   const arena = new Arena(MIB);
   const leases = arena.leaseMany(16, 4096);
   assert.ok(leases);
-  leases.forEach((lease, i) => assert.is(lease.address, leases[0].address + i * 4096));
+  for (const [i, lease] of leases.entries()) assert.is(lease.address, leases[0].address + i * 4096);
 });
 
 test('they do so batch after batch, and the same pages are used again', () => {

@@ -136,15 +136,19 @@ test('the I/O itself is done when it is issued', () =>
     assert.ok(bench.bytes(4096, 512).equals(pattern(512)));
   }));
 
-test('the real clock is never early and seldom much late', async () => {
+test('the real clock is never early and can be precise', async () => {
   const late: number[] = [];
   for (let i = 0; i < 20; i++) {
-    const atMs = realClock.now() + (i % 5) * 0.9;
+    const atMs = realClock.now() + 0.7 + (i % 5) * 0.9;
     await new Promise<void>((resolve) => realClock.at(atMs, resolve));
     late.push(realClock.now() - atMs);
   }
-  assert.ok(late.every((ms) => ms >= 0), String(late));
-  assert.ok(late.sort((a, b) => a - b)[10] < 1, String(late));
+  assert.ok(
+    late.every((ms) => ms >= 0),
+    String(late),
+  );
+  // On a busy machine most may be late; a timer that cannot be precise never is.
+  assert.ok(late.sort((a, b) => a - b)[3] < 0.3, String(late));
   let hasRun = false;
   realClock.at(realClock.now() + 1, () => (hasRun = true))();
   await new Promise((resolve) => setTimeout(resolve, 5));
@@ -170,7 +174,10 @@ test('what lies before a bad spot is really done, and nothing behind', () =>
     const path = bench.slow('mem:a?size=1M&error=io@4+2');
     const quick = bench.slow('mem:a?size=1M');
     bench.arena.bytes.set(pattern(8192), 0);
-    assert.equal(await bench.run(path, OPERATION_WRITE, 1024, 8192, [0, 512, 512, 7680]), { status: STATUS_IOERR, goodSectors: 2 });
+    assert.equal(await bench.run(path, OPERATION_WRITE, 1024, 8192, [0, 512, 512, 7680]), {
+      status: STATUS_IOERR,
+      goodSectors: 2,
+    });
     await bench.run(quick, OPERATION_READ, 1024, 2048, [16384, 2048]);
     assert.ok(bench.bytes(16384, 1024).equals(pattern(8192).subarray(0, 1024)));
     assert.ok(bench.bytes(16384 + 1024, 1024).equals(Buffer.alloc(1024)));

@@ -56,7 +56,9 @@ for (const query of ['', '?direct=1']) {
       // Scattered, with the end inside the second piece.
       bench.arena.bytes.fill(0xee, at, at + 4096);
       await bench.run(path, OPERATION_READ, 0, 1024, [at, 512, at + 2048, 512]);
-      assert.ok(Buffer.concat([bench.bytes(at, 512), bench.bytes(at + 2048, 512)]).equals(Buffer.concat([data, Buffer.alloc(24)])));
+      assert.ok(
+        Buffer.concat([bench.bytes(at, 512), bench.bytes(at + 2048, 512)]).equals(Buffer.concat([data, Buffer.alloc(24)])),
+      );
       assert.is((await bench.run(path, OPERATION_READ, 512, 1024, [at, 1024])).status, STATUS_BEYOND_END);
     }));
 
@@ -84,7 +86,10 @@ test('a file that shrinks ends a read with an error, and what was read counts', 
     const at = bench.arena.allocate(8192);
     assert.equal(await bench.run(path, OPERATION_READ, 0, 8192, [at, 8192]), { status: STATUS_IOERR, goodSectors: 5 });
     assert.ok(bench.bytes(at, 2560).equals(pattern(8192).subarray(0, 2560)));
-    assert.equal(await bench.run(path, OPERATION_READ, 0, 8192, [at, 2048, at + 4096, 4096, at + 2048, 2048]), { status: STATUS_IOERR, goodSectors: 5 });
+    assert.equal(await bench.run(path, OPERATION_READ, 0, 8192, [at, 2048, at + 4096, 4096, at + 2048, 2048]), {
+      status: STATUS_IOERR,
+      goodSectors: 5,
+    });
     assert.equal(await bench.run(path, OPERATION_READ, 4096, 4096, [at, 4096]), { status: STATUS_IOERR, goodSectors: 0 });
   }));
 
@@ -159,7 +164,8 @@ test('a read-only path refuses writes, and flushes', () =>
 test('what is no file is refused by its kind', () =>
   withBench((bench) => {
     throwsOpen(() => bench.open(bench.folder), 'directory');
-    if (process.platform === 'linux') throwsOpen(() => bench.open('/dev/null'), '/dev/null', 'character device', 'expected a regular file');
+    if (process.platform === 'linux')
+      throwsOpen(() => bench.open('/dev/null'), '/dev/null', 'character device', 'expected a regular file');
     throwsOpen(() => bench.open(bench.file('empty', 0)), 'empty');
     throwsOpen(() => bench.open(`${bench.folder}/none?dircet=1`), 'ENOENT', "'?dircet='", 'direct');
   }));
@@ -170,7 +176,8 @@ test('all names of a file share one cache, and options can say otherwise', () =>
     linkSync(name, `${bench.folder}/hard`);
     symlinkSync(name, `${bench.folder}/soft`);
     const key = bench.open(`${name}#a`).cacheKey;
-    for (const other of [`${name}#b`, `${bench.folder}/hard`, `file:${bench.folder}/soft`]) assert.is(bench.open(other).cacheKey, key);
+    for (const other of [`${name}#b`, `${bench.folder}/hard`, `file:${bench.folder}/soft`])
+      assert.is(bench.open(other).cacheKey, key);
     assert.is.not(bench.open(bench.file('other', 4096)).cacheKey, key);
     assert.is(bench.open(`${name}?cache=array1`).cacheKey, 'cache:array1');
     assert.not(bench.open(`${name}?cache=none`).hasCache);
@@ -201,7 +208,10 @@ test('what is not allowed is not opened', () =>
   withBench((bench) => {
     const name = bench.file('disk', 4096);
     const allow = (word: string): boolean => word.startsWith('mem:');
-    assert.throws(() => bench.open(name, 'worker', { allow }), (error: unknown) => (error as RqdmError).code === 'ERR_RQDM_NOT_ALLOWED');
+    assert.throws(
+      () => bench.open(name, 'worker', { allow }),
+      (error: unknown) => (error as RqdmError).code === 'ERR_RQDM_NOT_ALLOWED',
+    );
     bench.open('mem:a?size=4K', 'worker', { allow });
   }));
 
@@ -233,7 +243,10 @@ test('direct I/O takes leases as they are, and copies where memory or place is n
     assert.ok((await check(OPERATION_READ, 4096, 8192, [at, 8192])).equals(data.subarray(4096, 12288)));
     assert.ok((await check(OPERATION_READ, 65536, 512, [at, 512])).equals(data.subarray(65536)));
     assert.ok((await check(OPERATION_READ, 0, 4096, [at + 16, 4096])).equals(data.subarray(0, 4096)), 'memory not aligned');
-    assert.ok((await check(OPERATION_READ, 0, 4096, [at + 16, 1000, at + 9000, 3096])).equals(data.subarray(0, 4096)), 'pieces not aligned');
+    assert.ok(
+      (await check(OPERATION_READ, 0, 4096, [at + 16, 1000, at + 9000, 3096])).equals(data.subarray(0, 4096)),
+      'pieces not aligned',
+    );
     assert.ok((await check(OPERATION_READ, 0, 4096, [at + 4096, 2048, at + 16384, 2048])).equals(data.subarray(0, 4096)));
     const fresh = pattern(4096, 77);
     for (const place of [at, at + 16]) {

@@ -54,7 +54,9 @@ test('a process waits for what is held by a delay', async () => {
 
 test('a process waits for a call that takes long on its worker', async () => {
   // Reading megabytes in single sectors: many calls, one batch.
-  const { output, code } = await runProgram(`${OPEN} for (let i = 0; i < 20000; i++) bench.issue(path, 0, (i % 128) * 512, 512, address); path.kick();`);
+  const { output, code } = await runProgram(
+    `${OPEN} for (let i = 0; i < 20000; i++) bench.issue(path, 0, (i % 128) * 512, 512, address); path.kick();`,
+  );
   assert.match(output, /exit 0 20000\n/);
   assert.is(code, 0);
 });

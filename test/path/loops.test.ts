@@ -1,7 +1,7 @@
 // The contract of a path, over every backend, loop and wrapper.
 
-import { suite } from 'uvu';
 import { truncateSync } from 'node:fs';
+import { suite } from 'uvu';
 import { pathContract } from '../contract/path.ts';
 import type { PathBench } from '../support/sink.ts';
 
@@ -16,7 +16,11 @@ function zeros(bench: PathBench, sizeBytes: number): string {
 for (const mode of ['inline', 'worker', 'auto'] as const) {
   pathContract(test, { name: `file, ${mode}`, open: (bench, size) => bench.open(zeros(bench, size), mode) });
   pathContract(test, { name: `mem, ${mode}`, open: (bench, size) => bench.open(`mem:a?size=${size}&mode=${mode}`) });
-  pathContract(test, { name: `null, ${mode}`, keepsData: false, open: (bench, size) => bench.open(`null:${size}?mode=${mode}`) });
+  pathContract(test, {
+    name: `null, ${mode}`,
+    keepsData: false,
+    open: (bench, size) => bench.open(`null:${size}?mode=${mode}`),
+  });
   pathContract(test, {
     name: `file with delay and error, ${mode}`,
     open: (bench, size) => bench.open(`${zeros(bench, size)}?delay=100us+1us/KiB&serial=s&error=io@9000000&switch=a`, mode),

@@ -175,7 +175,10 @@ test('what waits behind a call that hangs is never performed later, and goes on 
       const base = bench.arena.allocate(4096 * 4);
       const hanging = bench.issue(stuck.path, OPERATION_READ, TRAP * 512, 4096, base);
       const behind = bench.issue(stuck.path, OPERATION_WRITE, 0, 4096, base + 4096);
-      const others = [bench.issue(well.path, OPERATION_READ, 0, 4096, base + 8192), bench.issue(well.path, OPERATION_WRITE, 8192, 4096, base + 12288)];
+      const others = [
+        bench.issue(well.path, OPERATION_READ, 0, 4096, base + 8192),
+        bench.issue(well.path, OPERATION_WRITE, 8192, 4096, base + 12288),
+      ];
       stuck.path.kick();
       well.path.kick();
       await performed(stuck.gate, 1);
@@ -299,6 +302,21 @@ test('a slow path gets a thread of its own', () =>
     { sharedThreads: 1 },
   ));
 
+test('no thread is started before there is work, and no more than there is work for', () =>
+  withBench(
+    async (bench) => {
+      const path = bench.open('mem:a?size=1M&mode=worker');
+      assert.is(bench.pool.threads, 0);
+      const base = bench.arena.allocate(512);
+      for (let i = 0; i < 200; i++) bench.issue(path, OPERATION_READ, 0, 512, base);
+      path.kick();
+      await bench.sink.until(200);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      assert.is(bench.pool.threads, 3);
+    },
+    { sharedThreads: 3 },
+  ));
+
 test('a path attached while its thread works is served by it', () =>
   withBench(
     async (bench) => {
@@ -321,16 +339,20 @@ test('a path attached while its thread works is served by it', () =>
 test('a ring with more I/O or segments than it holds keeps the rest waiting, in order', () =>
   withBench(
     async (bench) => {
-    const path = bench.open('mem:a?size=1M&mode=worker');
-    const base = bench.arena.allocate(512 * 64);
-    const table = new Uint32Array(128);
-    for (let i = 0; i < 64; i++) table.set([base + i * 512, 512], 2 * i);
-    for (let i = 0; i < 3000; i++) path.issue(10_000 + i, i % 2, 0, 512 * 64, base, i % 3 === 0 ? 64 : 1, table, 0);
-    path.kick();
-    await bench.sink.until(3000);
-    const order = [...bench.sink.answers.keys()];
-    assert.ok(order.every((id, i) => id === 10_000 + i));
-    assert.ok([...bench.sink.answers.values()].every((answers) => answers.length === 1 && answers[0].status === STATUS_OK && answers[0].goodSectors === 64));
+      const path = bench.open('mem:a?size=1M&mode=worker');
+      const base = bench.arena.allocate(512 * 64);
+      const table = new Uint32Array(128);
+      for (let i = 0; i < 64; i++) table.set([base + i * 512, 512], 2 * i);
+      for (let i = 0; i < 3000; i++) path.issue(10_000 + i, i % 2, 0, 512 * 64, base, i % 3 === 0 ? 64 : 1, table, 0);
+      path.kick();
+      await bench.sink.until(3000);
+      const order = [...bench.sink.answers.keys()];
+      assert.ok(order.every((id, i) => id === 10_000 + i));
+      assert.ok(
+        [...bench.sink.answers.values()].every(
+          (answers) => answers.length === 1 && answers[0].status === STATUS_OK && answers[0].goodSectors === 64,
+        ),
+      );
     },
     { sharedThreads: 1 },
   ));

@@ -1,6 +1,13 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { OPERATION_READ, OPERATION_WRITE, STATUS_IOERR, STATUS_MEDIUM, STATUS_NOSPC, STATUS_TRANSPORT } from '../../assembly/abi.ts';
+import {
+  OPERATION_READ,
+  OPERATION_WRITE,
+  STATUS_IOERR,
+  STATUS_MEDIUM,
+  STATUS_NOSPC,
+  STATUS_TRANSPORT,
+} from '../../assembly/abi.ts';
 import { RqdmError } from '../../bindings/errors.ts';
 import { isBackingWord, parseBackingWord, relativeFileHint } from '../../bindings/path/word.ts';
 
@@ -13,21 +20,34 @@ const only =
     names.includes(name);
 
 test('backing words are told from names of devices', () => {
-  for (const word of ['/a', './a', '../a', 'file:/a', 'file:a', 'mem:x?size=1M', 'null:1M', '/dev/sda']) assert.ok(isBackingWord(word), word);
+  for (const word of ['/a', './a', '../a', 'file:/a', 'file:a', 'mem:x?size=1M', 'null:1M', '/dev/sda'])
+    assert.ok(isBackingWord(word), word);
   for (const word of ['a', '8:0', '/dev/mapper/a', 'disk.img', '', 'nbd://h/x']) assert.not(isBackingWord(word), word);
 });
 
 test('a word is read into kind, name, label and options', () => {
-  const parsed = parseBackingWord('file:/a/b.img?direct=1&depth=7&ro=1&max_sectors=8&max_segments=2&block=4096&mode=auto&queue=bio#left', nothing);
+  const parsed = parseBackingWord(
+    'file:/a/b.img?direct=1&depth=7&ro=1&max_sectors=8&max_segments=2&block=4096&mode=auto&queue=bio#left',
+    nothing,
+  );
   assert.is(parsed.kind, 'file');
   assert.is(parsed.name, '/a/b.img');
   assert.is(parsed.label, 'left');
   assert.ok(parsed.isDirect && parsed.isReadOnly);
-  assert.equal([parsed.depth, parsed.maxSectors, parsed.maxSegments, parsed.blockBytes, parsed.mode, parsed.queue], [7, 8, 2, 4096, 'auto', 'bio']);
+  assert.equal(
+    [parsed.depth, parsed.maxSectors, parsed.maxSegments, parsed.blockBytes, parsed.mode, parsed.queue],
+    [7, 8, 2, 4096, 'auto', 'bio'],
+  );
 });
 
 test('sizes take binary suffixes', () => {
-  for (const [text, bytes] of [['64M', 64 * 2 ** 20], ['1G', 2 ** 30], ['2T', 2 ** 41], ['4K', 4096], ['512', 512]] as const) {
+  for (const [text, bytes] of [
+    ['64M', 64 * 2 ** 20],
+    ['1G', 2 ** 30],
+    ['2T', 2 ** 41],
+    ['4K', 4096],
+    ['512', 512],
+  ] as const) {
     assert.is(parseBackingWord(`null:${text}`, nothing).sizeBytes, bytes);
     assert.is(parseBackingWord(`mem:a?size=${text}`, nothing).sizeBytes, bytes);
   }
@@ -101,7 +121,8 @@ test('a bad word is refused with the word, the option and what was expected', ()
       (error: unknown) => {
         assert.instance(error, RqdmError);
         assert.is((error as RqdmError).code, 'ERR_RQDM_WORD', word);
-        for (const part of [word, ...parts]) assert.ok((error as Error).message.includes(part), `${(error as Error).message} lacks ${part}`);
+        for (const part of [word, ...parts])
+          assert.ok((error as Error).message.includes(part), `${(error as Error).message} lacks ${part}`);
         return true;
       },
     );

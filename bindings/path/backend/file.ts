@@ -83,7 +83,8 @@ export class FileBackend implements Backend {
         return STATUS_OK;
       }
       if (operation !== OPERATION_READ && this.#isReadOnly) return STATUS_READ_ONLY;
-      if (position + bytes > this.#sizeBytes) return this.#performAtEnd(arena, operation, position, bytes, address, segments, table, index);
+      if (position + bytes > this.#sizeBytes)
+        return this.#performAtEnd(arena, operation, position, bytes, address, segments, table, index);
       return this.#move(arena, operation, position, bytes, address, segments, table, index);
     } catch (error) {
       return statusOfError(error);
@@ -206,7 +207,14 @@ export class FileBackend implements Backend {
     for (const view of views) {
       const skipped = Math.min(view.length, Math.max(0, count - at));
       if (skipped < view.length) {
-        const status = this.#moveOne(fd, arena, operation, position + at + skipped, view.length - skipped, view.byteOffset - arena.byteOffset + skipped);
+        const status = this.#moveOne(
+          fd,
+          arena,
+          operation,
+          position + at + skipped,
+          view.length - skipped,
+          view.byteOffset - arena.byteOffset + skipped,
+        );
         if (status !== STATUS_OK) return status;
       }
       at += view.length;
@@ -245,7 +253,15 @@ function isAligned(alignment: number, address: number, segments: number, table: 
   return true;
 }
 
-function copyPieces(arena: Uint8Array, bounce: Uint8Array, table: Uint32Array, index: number, segments: number, bytes: number, isGather: boolean): void {
+function copyPieces(
+  arena: Uint8Array,
+  bounce: Uint8Array,
+  table: Uint32Array,
+  index: number,
+  segments: number,
+  bytes: number,
+  isGather: boolean,
+): void {
   let at = 0;
   for (let i = index; i < index + segments && at < bytes; i++) {
     const piece = Math.min(bytes - at, table[2 * i + 1]);
@@ -254,4 +270,3 @@ function copyPieces(arena: Uint8Array, bounce: Uint8Array, table: Uint32Array, i
     at += piece;
   }
 }
-

@@ -1,6 +1,13 @@
 // `mem:NAME?size=64M`: a shared buffer, the same one for all who name it.
 
-import { OPERATION_FLUSH, OPERATION_READ, OPERATION_WRITE, STATUS_BEYOND_END, STATUS_OK, STATUS_READ_ONLY } from '../../../assembly/abi.ts';
+import {
+  OPERATION_FLUSH,
+  OPERATION_READ,
+  OPERATION_WRITE,
+  STATUS_BEYOND_END,
+  STATUS_OK,
+  STATUS_READ_ONLY,
+} from '../../../assembly/abi.ts';
 import { RqdmError } from '../../errors.ts';
 import type { Backend } from './backend.ts';
 

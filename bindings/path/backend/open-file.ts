@@ -87,7 +87,11 @@ function openDescriptor(word: BackingWord, flags: number, isReadOnly: boolean): 
     if (code === 'ENOENT') hint = misreadOptionsHint(word.name) ?? '';
     else if (!isReadOnly && (code === 'EACCES' || code === 'EROFS' || code === 'EPERM')) hint = 'for reading only, add ?ro=1';
     else if (code === 'EISDIR') hint = 'expected a regular file or a block device, not a directory';
-    throw new RqdmError('ERR_RQDM_OPEN', `${word.word}: cannot be opened: ${code ?? String(cause)}${hint === '' ? '' : `; ${hint}`}`, { cause });
+    throw new RqdmError(
+      'ERR_RQDM_OPEN',
+      `${word.word}: cannot be opened: ${code ?? String(cause)}${hint === '' ? '' : `; ${hint}`}`,
+      { cause },
+    );
   }
 }
 
@@ -144,7 +148,8 @@ function readNumber(file: string): number | undefined {
 /** Node has no ioctl, so the size comes from sysfs. */
 function blockDeviceBytes(word: BackingWord, rdev: number): number {
   const sectors = readNumber(`${sysBlock(rdev)}/size`);
-  if (sectors === undefined) throw new RqdmError('ERR_RQDM_OPEN', `${word.word}: ${sysBlock(rdev)}/size does not tell the size of this block device`);
+  if (sectors === undefined)
+    throw new RqdmError('ERR_RQDM_OPEN', `${word.word}: ${sysBlock(rdev)}/size does not tell the size of this block device`);
   return sectors * 512;
 }
 

@@ -43,7 +43,13 @@ export class DelayPath extends KnownPath implements Path, PathSink {
   #closing: Promise<void> | undefined;
 
   /** `openInner` opens the path below on this wrapper as its sink. */
-  constructor(openInner: (sink: PathSink) => Path & KnownPath, sink: PathSink, rule: DelayRule, server: SerialServer | undefined, clock: PathClock) {
+  constructor(
+    openInner: (sink: PathSink) => Path & KnownPath,
+    sink: PathSink,
+    rule: DelayRule,
+    server: SerialServer | undefined,
+    clock: PathClock,
+  ) {
     const relay = new SinkRelay();
     const inner = openInner(relay);
     super(inner);

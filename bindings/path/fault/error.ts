@@ -55,7 +55,12 @@ export class ErrorPath extends KnownPath implements Path, PathSink {
   /** Calls performed in part: their status and sectors when the part has succeeded. */
   readonly #partial = new Map<number, { status: number; goodSectors: number }>();
 
-  constructor(openInner: (sink: PathSink) => Path & KnownPath, sink: PathSink, rules: readonly ErrorRule[], faultSwitch: FaultSwitch) {
+  constructor(
+    openInner: (sink: PathSink) => Path & KnownPath,
+    sink: PathSink,
+    rules: readonly ErrorRule[],
+    faultSwitch: FaultSwitch,
+  ) {
     const relay = new SinkRelay();
     const inner = openInner(relay);
     super(inner);

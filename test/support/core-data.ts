@@ -1,0 +1,115 @@
+// The data that the driven core carries: who wrote which sector when, and what a read may see.
+//
+// Nothing of it goes through the core. A sector of the arena or of a medium is one number: 0 was never written, else
+// STAMP * (number of the write) + sector, so that both a wrong source and a wrong place are seen.
+
+const STAMP = 2 ** 24;
+
+/** Thrown by everything under test/support/core-*: what was found, told once. */
+export function check(isTrue: boolean, complaint: () => string): void {
+  if (!isTrue) throw new Error(complaint());
+}
+
+/** One write of one bio. Ticks count submissions and ends. */
+export interface Write {
+  readonly number: number;
+  readonly beganAt: number;
+  /** Infinity while it is under way. */
+  endedAt: number;
+  isGood: boolean;
+}
+
+/** The sectors that some devices show, each at the same place. */
+export class Space {
+  private readonly writes: Map<number, Write[]> = new Map();
+  private readonly isHole: (sector: number) => boolean;
+  private total = 0;
+
+  /** Of holes (zero extents) reads see zeros, whatever was written. */
+  constructor(isHole: (sector: number) => boolean = () => false) {
+    this.isHole = isHole;
+  }
+
+  /** Stamps `sectors` sectors of the arena from index `at` on. */
+  begin(arena: Float64Array, at: number, sector: number, sectors: number, tick: number): Write {
+    this.total++;
+    const write: Write = { number: this.total, beganAt: tick, endedAt: Number.POSITIVE_INFINITY, isGood: false };
+    for (let i = 0; i < sectors; i++) {
+      arena[at + i] = this.total * STAMP + sector + i;
+      const there = this.writes.get(sector + i);
+      if (there) there.push(write);
+      else this.writes.set(sector + i, [write]);
+    }
+    return write;
+  }
+
+  /**
+   * A read that ended well: each sector is the last write acknowledged before it began, or one that was under way
+   * together with that write or with the read. A write that failed may have arrived or not.
+   */
+  verify(arena: Float64Array, at: number, sector: number, sectors: number, beganAt: number, who: string): void {
+    for (let i = 0; i < sectors; i++) this.verifySector(arena[at + i], sector + i, beganAt, who);
+  }
+
+  private verifySector(value: number, sector: number, beganAt: number, who: string): void {
+    if (this.isHole(sector)) {
+      check(value === 0, () => `${who}: sector ${sector} of a hole is not zero`);
+      return;
+    }
+    const there = this.writes.get(sector) ?? [];
+    const isOver = (before: number): boolean =>
+      there.some((other) => other.isGood && other.endedAt < beganAt && other.beganAt > before);
+    if (value === 0) {
+      check(!isOver(-1), () => `${who}: sector ${sector} reads zeros although it was written`);
+      return;
+    }
+    const number = Math.floor(value / STAMP);
+    check(value % STAMP === sector, () => `${who}: sector ${sector} has the data of sector ${value % STAMP} (value ${value})`);
+    const write = there.find((other) => other.number === number);
+    if (write === undefined) throw new Error(`${who}: sector ${sector} has data of write ${number}, which never wrote it`);
+    check(!isOver(write.endedAt), () => `${who}: sector ${sector} has data of write ${number}, which is overwritten`);
+  }
+}
+
+/** What a path keeps. Several paths may share one. */
+export class Medium {
+  readonly sectors: Float64Array;
+
+  constructor(sectors: number) {
+    this.sectors = new Float64Array(sectors);
+  }
+}
+
+/** The caller's memory: one number for each sector, and whose it is at the moment. */
+export class ArenaModel {
+  readonly sectors: Float64Array;
+  private readonly owners: Uint32Array;
+  private next = 0;
+
+  constructor(sectors: number) {
+    this.sectors = new Float64Array(sectors);
+    this.owners = new Uint32Array(sectors);
+  }
+
+  /** The index of a fresh stretch; behind a gap unless it may follow the one before. */
+  lease(sectors: number, isAdjacent: boolean, tag: number): number {
+    if (!isAdjacent) this.next++;
+    const at = this.next;
+    this.next += sectors;
+    if (this.next > this.sectors.length) throw new Error('the model arena is too small for this test');
+    this.sectors.fill(-1, at, this.next);
+    this.owners.fill(tag + 1, at, this.next);
+    return at;
+  }
+
+  release(at: number, sectors: number): void {
+    this.owners.fill(0, at, at + sectors);
+  }
+
+  /** The bio that `index` belongs to. Throws if it has ended: its memory is not ours any more. */
+  ownerOf(index: number): number {
+    const owner = this.owners[index];
+    check(owner > 0, () => `arena sector ${index} is touched after its bio has ended`);
+    return owner - 1;
+  }
+}

@@ -1,0 +1,464 @@
+// A core on virtual time, with paths that follow a script and hooks in TypeScript: the host's half of the contract in
+// its plainest form. It carries data (core-data.ts), and it holds the core to what it promises: limits of what is issued,
+// every bio ended once, nothing left at the end.
+
+import * as abi from '../../assembly/abi.ts';
+import { Core, type CoreCapacities, type TraceEvent } from '../../bindings/core/core.ts';
+import { ArenaModel, check, Medium, Space } from './core-data.ts';
+import type { BackingOptions, BioOptions, DrivenBio, Hooks, MappedOptions, PathIo, Settings } from './core-io.ts';
+import { DecisionView, SETTINGS } from './core-io.ts';
+
+export { check, Medium, Space } from './core-data.ts';
+export type * from './core-io.ts';
+
+interface Backing {
+  readonly options: BackingOptions;
+  readonly medium: Medium;
+  issued: number;
+  inFlight: number;
+}
+
+interface Event {
+  readonly atNs: number;
+  readonly order: number;
+  readonly happen: () => void;
+}
+
+const MS = 1_000_000;
+const ROUNDS_MAX = 20_000;
+/** Capacities that no test comes near, but those that mean to. */
+const ROOMY: CoreCapacities = { devices: 16, bios: 4096, requests: 2048, extents: 64, submits: 1024, traceRecords: 0 };
+const DECISION_RINGS = [
+  abi.HEADER_RELEASE,
+  abi.HEADER_END_IO_FIRST,
+  abi.HEADER_END_IO,
+  abi.HEADER_PREP_MAP,
+  abi.HEADER_MAP,
+] as const;
+
+export class CoreDriver {
+  readonly core: Core;
+  nowNs: number = MS;
+  readonly bios: DrivenBio[] = [];
+  /** Tags in the order in which they ended. */
+  readonly ended: number[] = [];
+  /** Everything that paths were given, in order. */
+  readonly issued: PathIo[] = [];
+  /** Answers that the core is to find stale. */
+  staleExpected = 0;
+  readonly arena: ArenaModel;
+  private readonly views: ReadonlyMap<number, DecisionView>;
+  private readonly targets: Hooks[] = [];
+  private readonly devices: { kind: number; level: number; sizeSectors: number; settings: Settings; space: Space }[] = [];
+  private readonly backings: Map<number, Backing> = new Map();
+  private readonly backlog: Map<number, DrivenBio[]> = new Map();
+  private readonly events: Event[] = [];
+  private ticks = 0;
+  private orders = 0;
+  private extentsUsed = 0;
+  private freeBios = 0;
+  private freeRequests = 0;
+  private traceRead = 0;
+
+  constructor(capacities: Partial<CoreCapacities> = {}, arenaSectors: number = 1 << 17) {
+    this.core = new Core({ ...ROOMY, ...capacities });
+    this.arena = new ArenaModel(arenaSectors);
+    this.views = new Map(
+      DECISION_RINGS.map((ring) => {
+        const words = this.core.ringWords(ring, 512, abi.DECISION_BYTES);
+        return [ring, new DecisionView(words, this.core.ringDoubles(ring, 512, abi.DECISION_BYTES), this)];
+      }),
+    );
+  }
+
+  // ---- devices --------------------------------------------------------------------------------------------------
+
+  backing(options: BackingOptions = {}): number {
+    const sizeSectors = options.sizeSectors ?? 4096;
+    const id = this.create(abi.DEVICE_BACKING, sizeSectors, 0, options);
+    this.backings.set(id, { options, medium: options.medium ?? new Medium(sizeSectors), issued: 0, inFlight: 0 });
+    return id;
+  }
+
+  request(options: MappedOptions): number {
+    return this.mapped(abi.DEVICE_REQUEST, options);
+  }
+
+  bio(options: MappedOptions): number {
+    return this.mapped(abi.DEVICE_BIO, { hasCache: 1, ...options });
+  }
+
+  private mapped(kind: number, options: MappedOptions): number {
+    const id = this.create(kind, 0, 1, options);
+    this.setTable(id, options);
+    return id;
+  }
+
+  private create(kind: number, sizeSectors: number, level: number, settings: Settings): number {
+    const id = this.devices.length;
+    check(this.core.exports.createDevice(id, kind, sizeSectors) !== 0, () => `there is no room for device ${id}`);
+    this.devices.push({ kind, level, sizeSectors, settings, space: new Space() });
+    this.configure(id, settings);
+    this.freeBios = this.core.header[abi.HEADER_BIOS_FREE];
+    this.freeRequests = this.core.header[abi.HEADER_REQUESTS_FREE];
+    return id;
+  }
+
+  configure(id: number, settings: Settings): void {
+    const device = this.devices[id];
+    device.settings = { ...device.settings, ...settings };
+    for (const [name, setting] of Object.entries(SETTINGS)) {
+      const value = settings[name as keyof Settings];
+      if (value === undefined) continue;
+      check(this.core.exports.configureDevice(id, setting, value) !== 0, () => `${name} cannot be set now`);
+    }
+  }
+
+  /** Gives the device another table, and the usable set with it. */
+  setTable(id: number, { extents, paths, sizeSectors }: MappedOptions): void {
+    const { exports } = this.core;
+    const first = this.extentsUsed;
+    let start = 0;
+    let level = 0;
+    for (const extent of extents) {
+      const { device, offset = 0, hooks = {}, kind = 'device', flushes = 1, ioSectorsMax = 0 } = extent;
+      const lower = device ?? paths?.[0];
+      const length = extent.length ?? sizeSectors ?? this.devices[lower as number].sizeSectors;
+      const bits =
+        (hooks.prepMap ? abi.HOOK_PREP_MAP : 0) |
+        (hooks.map ? abi.HOOK_MAP : 0) |
+        (hooks.endIoFirst ? abi.HOOK_END_IO_FIRST : 0) |
+        (hooks.endIo ? abi.HOOK_END_IO : 0);
+      const number = { device: abi.EXTENT_DEVICE, error: abi.EXTENT_ERROR, zero: abi.EXTENT_ZERO }[kind];
+      this.targets.push(hooks);
+      const target = this.targets.length - 1;
+      const below = device ?? 0xffffffff;
+      exports.setExtent(this.extentsUsed++, start, length, number, bits, below, offset, target, flushes, ioSectorsMax);
+      start += length;
+      for (const one of [device, ...(paths ?? [])]) if (one !== undefined) level = Math.max(level, this.devices[one].level);
+    }
+    exports.setExtents(id, first, extents.length, start, level + 1);
+    Object.assign(this.devices[id], { level: level + 1, sizeSectors: start });
+    const own = extents.flatMap(({ device, kind }) => (kind === undefined && device !== undefined ? [device] : []));
+    this.setPaths(id, paths ?? [...new Set(own)]);
+  }
+
+  setPaths(id: number, paths: readonly number[]): void {
+    for (const [index, path] of paths.entries()) this.core.exports.setPath(id, index, path);
+    this.core.exports.setPaths(id, paths.length);
+  }
+
+  spaceOf(id: number): Space {
+    return this.devices[id].space;
+  }
+
+  /** What reads of these devices see is the same. */
+  shareSpace(space: Space, ...ids: number[]): void {
+    for (const id of ids) this.devices[id].space = space;
+  }
+
+  setState(id: number, state: number, isNoflush: boolean = false): void {
+    this.core.exports.setState(this.nowNs, id, state, isNoflush ? 1 : 0);
+    this.settle();
+  }
+
+  kick(id: number): void {
+    this.core.exports.kick(this.nowNs, id);
+    this.settle();
+  }
+
+  finish(id: number, status: number): boolean {
+    const isKept = this.core.exports.finish(this.nowNs, id, status) !== 0;
+    this.settle();
+    return isKept;
+  }
+
+  figure(id: number, figure: number): number {
+    return this.core.figures(id)[figure];
+  }
+
+  counter(id: number, counter: number): number {
+    return this.core.counters(id)[counter];
+  }
+
+  // ---- bios -----------------------------------------------------------------------------------------------------
+
+  /** One submit call, then everything that follows from it now. */
+  submit(bios: readonly BioOptions[], isPlugged: boolean = true): DrivenBio[] {
+    const added = this.enter(bios, isPlugged);
+    this.settle();
+    return added;
+  }
+
+  /** One submit call, without running the core afterwards. */
+  enter(bios: readonly BioOptions[], isPlugged: boolean = true): DrivenBio[] {
+    const added = bios.map((options) => this.newBio(options));
+    let rest = added.filter((bio) => !this.backlog.get(bio.device)?.push(bio));
+    while (rest.length > 0) {
+      const taken = this.offer(rest, isPlugged);
+      if (taken === rest.length) break;
+      // a device without a record to spare: its bios wait, those of others go on
+      const { device } = rest[taken];
+      const left = rest.slice(taken);
+      this.backlog.set(
+        device,
+        left.filter((bio) => bio.device === device),
+      );
+      rest = left.filter((bio) => bio.device !== device);
+    }
+    return added;
+  }
+
+  private newBio({ device, flags = 0, isAdjacent = false, ...options }: BioOptions): DrivenBio {
+    const { operation = abi.OPERATION_READ, sector = 0 } = options;
+    const sectors = operation === abi.OPERATION_FLUSH ? 0 : (options.sectors ?? 8);
+    const tag = this.bios.length;
+    const at = this.arena.lease(sectors, isAdjacent, tag);
+    const space = options.space ?? this.devices[device].space;
+    const beganAt = ++this.ticks;
+    const isWrite = operation === abi.OPERATION_WRITE;
+    const write = isWrite ? space.begin(this.arena.sectors, at, sector, sectors, beganAt) : undefined;
+    const fate = { status: undefined, attempts: 0, firstStatus: 0, lastPath: 0xffff, endedAtNs: 0 };
+    const bio: DrivenBio = { tag, device, operation, sector, sectors, flags, at, space, beganAt, write, ...fate };
+    this.bios.push(bio);
+    return bio;
+  }
+
+  private offer(bios: readonly DrivenBio[], isPlugged: boolean): number {
+    const { submitWords, submitDoubles, submitCapacity } = this.core;
+    check(bios.length <= submitCapacity, () => 'more bios in one call than the ring has room for');
+    for (const [i, bio] of bios.entries()) {
+      submitDoubles[i * 4] = bio.sector;
+      submitWords[i * 8 + abi.SUBMIT_SECTORS] = bio.sectors;
+      submitWords[i * 8 + abi.SUBMIT_ADDRESS] = bio.at * 512;
+      submitWords[i * 8 + abi.SUBMIT_OPERATION] = bio.operation | (bio.flags << 8);
+      submitWords[i * 8 + abi.SUBMIT_DEVICE] = bio.device;
+      submitWords[i * 8 + abi.SUBMIT_TAG] = bio.tag;
+    }
+    return this.core.exports.submit(this.nowNs, 0, bios.length, isPlugged ? 1 : 0);
+  }
+
+  /** Offers again what found no record. True: some went. */
+  private feed(): boolean {
+    let hasFed = false;
+    for (const [device, waiting] of this.backlog) {
+      const taken = this.offer(waiting, true);
+      if (taken > 0) hasFed = true;
+      waiting.splice(0, taken);
+      if (waiting.length === 0) this.backlog.delete(device);
+    }
+    return hasFed;
+  }
+
+  // ---- the loop ---------------------------------------------------------------------------------------------------
+
+  /** Runs the core until it wants nothing more now. */
+  settle(): void {
+    for (let rounds = 0; ; rounds++) {
+      check(rounds < ROUNDS_MAX, () => 'the core does not settle');
+      const want = this.core.exports.run(this.nowNs);
+      if (want !== 0) this.serve(want);
+      else if (this.backlog.size === 0 || !this.feed()) return;
+    }
+  }
+
+  private serve(want: number): void {
+    if (want & abi.WANT_RELEASE) this.decide(abi.HEADER_RELEASE, (hooks, io) => hooks.release?.(io));
+    if (want & abi.WANT_END_IO_FIRST) {
+      this.decide(abi.HEADER_END_IO_FIRST, (hooks, io) => io.setWord(abi.DECISION_STATUS, hooks.endIoFirst?.(io) as number));
+    }
+    if (want & abi.WANT_END_IO) this.decide(abi.HEADER_END_IO, (hooks, io) => say(io, hooks.endIo?.(io)));
+    if (want & abi.WANT_PREP_MAP) this.decide(abi.HEADER_PREP_MAP, (hooks, io) => say(io, hooks.prepMap?.(io)));
+    if (want & abi.WANT_MAP) this.decide(abi.HEADER_MAP, (hooks, io) => say(io, hooks.map?.(io)));
+    if (want & abi.WANT_ISSUE) this.issue();
+    if (want & abi.WANT_FILL) this.fill();
+    if (want & abi.WANT_COMPLETE) this.complete();
+  }
+
+  private decide(ring: number, ask: (hooks: Hooks, io: DecisionView) => void): void {
+    const view = this.views.get(ring) as DecisionView;
+    const total = this.core.header[ring + 1];
+    for (view.at = 0; view.at < total; view.at++) ask(this.targets[view.word(abi.DECISION_TARGET)], view);
+  }
+
+  private fill(): void {
+    const { header } = this.core;
+    const words = this.core.ringWords(abi.HEADER_FILL, header[abi.HEADER_FILL_COUNT], abi.FILL_BYTES);
+    for (let i = 0; i < words.length; i += 2) {
+      for (let at = words[i] / 512; at < (words[i] + words[i + 1]) / 512; at++) {
+        this.arena.ownerOf(at);
+        this.arena.sectors[at] = 0;
+      }
+    }
+    header[abi.HEADER_FILL_COUNT] = 0;
+  }
+
+  private complete(): void {
+    const { header, capacities } = this.core;
+    const total = header[abi.HEADER_COMPLETE_COUNT];
+    const words = this.core.ringWords(abi.HEADER_COMPLETE, capacities.bios, abi.COMPLETE_BYTES);
+    for (let i = 0; i < total; i++) {
+      const at = (i * abi.COMPLETE_BYTES) / 4;
+      const bio = this.bios[words[at + abi.COMPLETE_TAG]];
+      check(bio !== undefined && bio.status === undefined, () => `bio ${words[at]} has ended twice`);
+      bio.status = words[at + abi.COMPLETE_STATUS] & 0xff;
+      bio.attempts = words[at + abi.COMPLETE_STATUS] >>> 16;
+      bio.lastPath = words[at + abi.COMPLETE_PATH] & 0xffff;
+      bio.firstStatus = words[at + abi.COMPLETE_PATH] >>> 16;
+      bio.endedAtNs = this.nowNs;
+      this.ended.push(bio.tag);
+      this.checkData(bio);
+    }
+    header[abi.HEADER_COMPLETE_COUNT] = 0;
+  }
+
+  private checkData(bio: DrivenBio): void {
+    const isGood = bio.status === abi.STATUS_OK;
+    if (bio.write) {
+      bio.write.endedAt = ++this.ticks;
+      bio.write.isGood = isGood;
+    } else if (isGood) {
+      bio.space.verify(this.arena.sectors, bio.at, bio.sector, bio.sectors, bio.beganAt, `bio ${bio.tag}`);
+    }
+    this.arena.release(bio.at, bio.sectors);
+  }
+
+  // ---- paths ----------------------------------------------------------------------------------------------------
+
+  private issue(): void {
+    const { header, capacities } = this.core;
+    const total = header[abi.HEADER_ISSUE_COUNT];
+    const words = this.core.ringWords(abi.HEADER_ISSUE, capacities.requests, abi.ISSUE_BYTES);
+    const doubles = this.core.ringDoubles(abi.HEADER_ISSUE, capacities.requests, abi.ISSUE_BYTES);
+    const segments = this.core.ringWords(abi.HEADER_SEGMENT, capacities.bios, abi.SEGMENT_BYTES);
+    for (let i = 0; i < total; i++) {
+      const word = (index: number): number => words[(i * abi.ISSUE_BYTES) / 4 + index];
+      const sectors = word(abi.ISSUE_SECTORS);
+      const pieces: [number, number][] = [];
+      if (word(abi.ISSUE_SEGMENTS) === 1) pieces.push([word(abi.ISSUE_ADDRESS) / 512, sectors]);
+      for (let piece = 0; word(abi.ISSUE_SEGMENTS) > 1 && piece < word(abi.ISSUE_SEGMENTS); piece++) {
+        const at = 2 * (word(abi.ISSUE_SEGMENT) + piece);
+        pieces.push([segments[at] / 512, segments[at + 1] / 512]);
+      }
+      const device = word(abi.ISSUE_DEVICE);
+      const owners = pieces.flatMap(([at, length]) => Array.from({ length }, (_, k) => this.arena.ownerOf(at + k)));
+      this.begin({
+        id: word(abi.ISSUE_ID),
+        device,
+        sector: doubles[(i * abi.ISSUE_BYTES) / 8],
+        sectors,
+        operation: word(abi.ISSUE_OPERATION) & 0xff,
+        pieces,
+        tags: owners.filter((tag, k) => k === 0 || owners[k - 1] !== tag),
+        ordinal: (this.backings.get(device) as Backing).issued++,
+        issuedAtNs: this.nowNs,
+      });
+    }
+    header[abi.HEADER_ISSUE_COUNT] = 0;
+    header[abi.HEADER_SEGMENT_COUNT] = 0;
+  }
+
+  private begin(io: PathIo): void {
+    const backing = this.backings.get(io.device) as Backing;
+    this.checkLimits(io, backing);
+    backing.inFlight++;
+    this.issued.push(io);
+    const { afterNs, status, goodSectors, isHeld } = backing.options.script?.(io) ?? {};
+    if (isHeld) return;
+    this.after(afterNs ?? backing.options.serviceNs?.(io) ?? MS, () => this.answer(io, status, goodSectors));
+  }
+
+  private checkLimits(io: PathIo, { inFlight }: Backing): void {
+    const { settings, sizeSectors } = this.devices[io.device];
+    const { maxSectors = 2560, maxSegments = 128, chunkSectors = 0, depth = 64 } = settings;
+    const most = chunkSectors ? Math.min(maxSectors, chunkSectors - (io.sector % chunkSectors)) : maxSectors;
+    const what = `I/O of ${io.sectors} sectors at ${io.sector} of device ${io.device}`;
+    check(inFlight < depth, () => `${what}: the depth of ${depth} is exceeded`);
+    if (io.operation === abi.OPERATION_FLUSH) return;
+    check(io.sectors > 0 && io.sectors <= most, () => `${what}: ${most} sectors at most`);
+    check(io.pieces.length <= maxSegments, () => `${what}: ${io.pieces.length} segments, ${maxSegments} at most`);
+    check(io.sector + io.sectors <= sizeSectors, () => `${what}: beyond the end`);
+    const held = io.pieces.reduce((sum, [, sectors]) => sum + sectors, 0);
+    check(held === io.sectors, () => `${what}: its memory has ${held} sectors`);
+  }
+
+  /** The path answers: the data of the good sectors moves, then the core hears of it. Follow it with `settle`. */
+  answer(io: PathIo, status: number = abi.STATUS_OK, goodSectors: number = status === abi.STATUS_OK ? io.sectors : 0): void {
+    const backing = this.backings.get(io.device) as Backing;
+    backing.inFlight--;
+    let place = io.sector;
+    for (const [at, sectors] of io.pieces) {
+      for (let i = 0; i < sectors && place < io.sector + goodSectors; i++, place++) {
+        this.arena.ownerOf(at + i);
+        if (io.operation === abi.OPERATION_WRITE) backing.medium.sectors[place] = this.arena.sectors[at + i];
+        else this.arena.sectors[at + i] = backing.medium.sectors[place];
+      }
+    }
+    check(this.core.answer(io.id, status, goodSectors), () => 'the answer ring is full');
+  }
+
+  /** A script's event, `afterNs` from now. */
+  after(afterNs: number, happen: () => void): void {
+    this.events.push({ atNs: this.nowNs + afterNs, order: this.orders++, happen });
+    this.events.sort((a, b) => a.atNs - b.atNs || a.order - b.order);
+  }
+
+  // ---- time -----------------------------------------------------------------------------------------------------
+
+  /** Goes on to the next time at which something happens, and lets it happen. False: nothing ever will. */
+  step(): boolean {
+    const timer = this.core.exports.nextTimer();
+    const next = Math.min(this.events[0]?.atNs ?? Number.POSITIVE_INFINITY, timer || Number.POSITIVE_INFINITY);
+    if (next === Number.POSITIVE_INFINITY) return false;
+    this.nowNs = Math.max(this.nowNs, next);
+    while (this.events.length > 0 && this.events[0].atNs <= this.nowNs) (this.events.shift() as Event).happen();
+    this.settle();
+    return true;
+  }
+
+  /** Until nothing happens any more. */
+  drain(): void {
+    for (let steps = 0; this.step(); steps++) check(steps < ROUNDS_MAX, () => 'this goes on for ever');
+  }
+
+  /** The letters of the trace since the last call, `A1 R 0+8` for an action of device 1. */
+  trace(letters?: string): string[] {
+    const { events, next, lost } = this.core.readTrace(this.traceRead);
+    check(lost === 0, () => 'the trace ring was too small');
+    this.traceRead = next;
+    return events.filter((event) => letters?.includes(event.action) ?? true).map(printEvent);
+  }
+
+  /** Drains, and then holds the core to its word: all has ended, all is given back. */
+  assertIdle(): void {
+    this.drain();
+    for (const bio of this.bios) {
+      check(bio.status !== undefined, () => `bio ${bio.tag} (${bio.sectors} at ${bio.sector} of device ${bio.device}) never ended`);
+    }
+    const { header } = this.core;
+    const figures = { IN_FLIGHT: 2, PATH_IN_FLIGHT: 3, BIOS: 4, REQUESTS: 5, QUEUED: 6, WAITING: 7, DELAYED: 8 };
+    for (const id of this.devices.keys()) {
+      for (const [name, word] of Object.entries(figures)) {
+        check(this.figure(id, word) === 0, () => `device ${id}: figure ${name} is ${this.figure(id, word)} at the end`);
+      }
+      const [came, went] = [this.counter(id, abi.COUNTER_BIOS), this.counter(id, abi.COUNTER_BIOS_ENDED)];
+      check(came === went, () => `device ${id}: ${came} bios came, ${went} ended`);
+    }
+    check(header[abi.HEADER_BIOS_FREE] === this.freeBios, () => 'bio records are missing');
+    check(header[abi.HEADER_REQUESTS_FREE] === this.freeRequests, () => 'request records are missing');
+    check(header[abi.HEADER_STALE_ANSWERS] === this.staleExpected, () => `${header[abi.HEADER_STALE_ANSWERS]} stale answers`);
+    for (const word of DECISION_RINGS) check(header[word + 1] === 0, () => 'a decision is open');
+    check(this.core.exports.nextTimer() === 0, () => 'a timer is armed');
+  }
+}
+
+function say(io: DecisionView, verdict: number | undefined): void {
+  io.setWord(abi.DECISION_VERDICT, verdict ?? 0xffffffff);
+}
+
+const OPERATIONS = ['R', 'W', 'F'];
+
+function printEvent({ action, device, operation, sector, sectors }: TraceEvent): string {
+  if (action === 'P' || action === 'U') return `${action}${device}`;
+  return `${action}${device} ${OPERATIONS[operation]} ${sector}+${sectors}`;
+}
