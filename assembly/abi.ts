@@ -68,7 +68,6 @@ export const EXTENT_ZERO = 2;
 export const DEVICE_BACKING = 1; // owns a queue; a path does its I/O
 export const DEVICE_REQUEST = 2; // mapped, request-based
 export const DEVICE_BIO = 3; // mapped, bio-based
-export const DEVICE_BACKING_BIO = 4; // backing without a queue of its own (?queue=bio)
 
 // ---- elevators --------------------------------------------------------------------------------
 export const ELEVATOR_NONE = 0;
@@ -102,10 +101,10 @@ export const SUBMIT_TAG = 6;
 
 // ---- complete ring: core -> host, an ended bio each -----------------------------------------
 //   0     4                                    8                 12
-//   | tag | status | fill<<8 | attempts<<16    | first<<16|path  | submitted, microseconds |
+//   | tag | status | attempts<<16              | path | first<<16 | - |
 export const COMPLETE_BYTES = 16;
 export const COMPLETE_TAG = 0;
-export const COMPLETE_STATUS = 1; // status 0..7, fill with zeros 8, attempts 16..31
+export const COMPLETE_STATUS = 1; // status 0..7, attempts 16..31
 export const COMPLETE_PATH = 2; // device of the last path 0..15 (0xffff: none), first error 16..23
 
 // ---- issue ring: core -> host, an I/O for a path each -----------------------------------------
@@ -213,16 +212,16 @@ export const TRACE_COMPLETE = 67; // C  detail: status
 
 // ---- figures of a device that the host reads or writes in place (`deviceAddress` + word) -----------
 export const FIGURE_STATE = 0; // DEVICE_RUNNING …
-export const FIGURE_BUSY = 1; // host writes: the target is busy, pull nothing
+export const FIGURE_BUSY = 1; // host writes: the target is busy, pull nothing; `kick` after it is not any more
 export const FIGURE_IN_FLIGHT = 2; // request-based: started and not requeued; bio-based: bios being mapped or below
 export const FIGURE_PATH_IN_FLIGHT = 3; // I/Os issued to it as a path
 export const FIGURE_BIOS = 4; // bio records held
-export const FIGURE_REQUESTS = 5; // request records held
+export const FIGURE_REQUESTS = 5; // request records held: those of its queue, and the clones it has made
 export const FIGURE_QUEUED = 6; // requests in elevator and dispatch lists
 export const FIGURE_WAITING = 7; // bios waiting for a request, for mapping, deferred by a suspend
 export const FIGURE_DELAYED = 8; // on the delayed requeue list
 
-// ---- histograms of a device: 3 x 128 buckets of u32; bucket = 4 * log2(ns) in quarter steps ----------
+// ---- histograms of a device: 3 x 160 buckets of u32; bucket = 4 * log2(ns) in quarter steps ----------
 export const HISTOGRAM_QUEUE_TO_DISPATCH = 0;
 export const HISTOGRAM_DISPATCH_TO_COMPLETE = 1;
 export const HISTOGRAM_QUEUE_TO_COMPLETE = 2;

@@ -26,7 +26,8 @@ import {
   SETTING_WRITE_EXPIRE,
 } from './abi';
 import { EXTENT_BYTES, PATH_SLOTS, STACK_LEVELS } from './limits';
-import { leaveLine, ownSlot, returnAllCredits } from './record/credit';
+import { Bio } from './record/bio';
+import { leaveLine, ownSlot, returnCredit } from './record/credit';
 import { DEVICE_BYTES, Device, extentAt, pathSlot } from './record/device';
 import { deviceAt } from './record/devices';
 import { Extent } from './record/extent';
@@ -58,6 +59,7 @@ export function createDevice(id: u32, kind: u32, sizeSectors: f64): bool {
   if (kind == DEVICE_BACKING) {
     ownSlot(device).device = device;
     ownSlot(device).owner = device;
+    device.pathCount = 1;
   }
   publishPools();
   return true;
@@ -66,8 +68,8 @@ export function createDevice(id: u32, kind: u32, sizeSectors: f64): bool {
 /** The device is gone. It holds nothing and nobody waits for it; false otherwise. */
 export function destroyDevice(id: u32): bool {
   const device = deviceAt(id);
-  if (device.bios || device.requests || device.waiterHead || device.parkedHead) return false;
-  leaveLines(device);
+  if (device.bios || device.requests || device.clones || device.waiterHead || device.parkedHead) return false;
+  leaveLines(device, 0);
   if (device.isReady) unready(device);
   giveBackReserve(device);
   device.kind = 0;
@@ -75,10 +77,9 @@ export function destroyDevice(id: u32): bool {
   return true;
 }
 
-function leaveLines(device: Device): void {
-  for (let i: u32 = 0; i < PATH_SLOTS; i++) {
-    if (pathSlot(device, i).isWaiting) leaveLine(pathSlot(device, i));
-  }
+/** Leaves the lines at the devices of slot `first` and behind. */
+function leaveLines(device: Device, first: u32): void {
+  for (let i = first; i < PATH_SLOTS; i++) leaveLine(pathSlot(device, i));
 }
 
 /** One SETTING_; false for a number that is none. */
@@ -91,23 +92,28 @@ export function configureDevice(id: u32, setting: u32, value: u32): bool {
       device.elevator = value;
       break;
     case SETTING_MAX_SECTORS:
+      assert(value > 0);
       device.maxSectors = value;
       break;
     case SETTING_MAX_SEGMENTS:
+      assert(value > 0 && value <= 0xffff);
       device.maxSegments = value;
       break;
     case SETTING_CHUNK_SECTORS:
       device.chunkSectors = value;
       break;
     case SETTING_LOGICAL_BLOCK_SECTORS:
+      assert(value > 0);
       device.logicalBlockSectors = value;
       break;
     case SETTING_DEPTH:
       device.depth = value;
-      returnAllCredits(device);
+      returnCredit(device);
       break;
     case SETTING_REQUESTS:
+      assert(value > 0);
       device.requestsMax = value;
+      returnCredit(device);
       ready(device);
       break;
     case SETTING_BIOS:
@@ -196,12 +202,24 @@ export function setExtents(id: u32, first: u32, total: u32, sizeSectors: f64, le
   device.sizeSectors = <u64>sizeSectors;
   device.level = level;
   assert(total == 0 || extentAt(device, 0).start == 0);
+  forgetExtents(device.mapHead);
+  forgetExtents(device.deferredHead);
+  forgetExtents(device.delayedBioHead);
+}
+
+/** Flushes that wait for the new table, and parts of one that were fanned out to the old one, go to all of the new. */
+function forgetExtents(first: Bio): void {
+  for (let bio = first; bio; bio = bio.next) {
+    bio.extent = changetype<Extent>(0);
+    bio.context = 0;
+  }
 }
 
 /** The usable set shrinks or grows to `total` paths; write them with `setPath` before, then call this. */
 export function setPaths(id: u32, total: u32): void {
   const device = deviceAt(id);
   assert(total < PATH_SLOTS);
+  leaveLines(device, total);
   device.pathCount = total;
   device.refusals = 0;
   device.refusedBy = changetype<Device>(0);
@@ -211,7 +229,7 @@ export function setPaths(id: u32, total: u32): void {
 /** Path `index` of the usable set is device `lower`. Whoever stood in line there leaves it. */
 export function setPath(id: u32, index: u32, lower: u32): void {
   const slot = pathSlot(deviceAt(id), index);
-  if (slot.isWaiting) leaveLine(slot);
+  leaveLine(slot);
   slot.device = deviceAt(lower);
   slot.owner = deviceAt(id);
 }
@@ -228,7 +246,7 @@ export function setState(now: f64, id: u32, state: u32, isNoflush: u32): void {
       const mapQueue = mapQueueOf(device);
       for (let bio = takeBio(deferred); bio; bio = takeBio(deferred)) appendBio(mapQueue, bio);
     }
-    returnAllCredits(device);
+    returnCredit(device);
   }
   ready(device);
 }

@@ -24,9 +24,9 @@ import {
   TRACE_BYTES,
 } from './abi';
 import { takeSubmitted } from './down/submit';
-import { BIO_BYTES, DECISIONS, EXTENT_BYTES, RELEASES, REQUEST_BYTES } from './limits';
+import { BIO_BYTES, DECISIONS, DEVICES_MAX, EXTENT_BYTES, RECORDS_MAX, RELEASES, REQUEST_BYTES } from './limits';
 import { assertBioLayout, Bio } from './record/bio';
-import { returnAllCredits } from './record/credit';
+import { returnCredit } from './record/credit';
 import {
   RING_END_IO,
   RING_END_IO_FIRST,
@@ -38,10 +38,11 @@ import {
 import { DEVICE_BYTES, assertDeviceLayout, countersOf, histogramsOf } from './record/device';
 import { deviceAt } from './record/devices';
 import { assertExtentLayout } from './record/extent';
+import { fillsMax } from './record/fill';
 import { publishPools } from './record/pool';
 import { Request, assertRequestLayout } from './record/request';
 import { releaseDelayed } from './record/requeue';
-import { LAYOUT_ADDRESS, assertRootLayout, ready, root, setHeader } from './record/root';
+import { LAYOUT_ADDRESS, assertRootLayout, root, setHeader } from './record/root';
 import { drive, earliestTimer } from './run';
 import { finish as finishKept } from './up/end-io';
 
@@ -63,6 +64,9 @@ export function initialise(
 ): u32 {
   const all = root();
   assert(!all.isInitialised);
+  assert(devices <= DEVICES_MAX && bios <= RECORDS_MAX && requests <= RECORDS_MAX);
+  assert(extents <= RECORDS_MAX && submits <= RECORDS_MAX && traceRecords <= RECORDS_MAX);
+  assert((traceRecords & (traceRecords - 1)) == 0);
   assert(__heap_base <= <usize>HEADER_ADDRESS);
   assertBioLayout();
   assertRequestLayout();
@@ -90,7 +94,7 @@ export function initialise(
   const answerAt = at;
   at += <usize>requests * ANSWER_BYTES;
   const fillAt = at;
-  at += <usize>bios * FILL_BYTES;
+  at += <usize>fillsMax(bios) * FILL_BYTES;
   const decisionsAt = at;
   at += <usize>(4 * DECISIONS + RELEASES) * DECISION_BYTES;
   const traceAt = at;
@@ -189,8 +193,8 @@ export function kick(now: f64, id: u32): void {
   const device = deviceAt(id);
   device.rerunAt = 0;
   releaseDelayed(device);
-  returnAllCredits(device);
-  ready(device);
+  // it may have been busy: those above wait for its credits
+  returnCredit(device);
 }
 
 // ---- figures ------------------------------------------------------------------------------------------------------

@@ -6,6 +6,10 @@ export const BIO_BYTES: u32 = 64;
 export const REQUEST_BYTES: u32 = 128;
 export const EXTENT_BYTES: u32 = 48;
 
+/** Devices: an I/O names them in 16 bits, and 0xffff is none. Records of any other pool or ring: an id has 20 bits for them. */
+export const DEVICES_MAX: u32 = 4096;
+export const RECORDS_MAX: u32 = 1 << 20;
+
 /** Records of a decision ring: one visit of the host may decide about as many. */
 export const DECISIONS: u32 = 256;
 
@@ -24,7 +28,7 @@ export const HASH_BUCKETS: u32 = 512;
 /** Newest requests that the elevator `none` looks at for a merge. */
 export const NONE_LOOKBACK: u32 = 8;
 
-/** Devices of a usable set that the core watches for credits. A larger set works: what is chosen beyond is refused and asked again. */
+/** Devices of a usable set that the core watches for credits, and one more. A larger set works: what is chosen beyond is refused and asked again. */
 export const PATH_SLOTS: u32 = 128;
 
 /** Records each device is sure of, so that a held device starves nobody: one in the elevator, one on its way, one splitting, one spare. */

@@ -30,9 +30,9 @@ import { unplug } from './down/submit';
 import { Bio } from './record/bio';
 import { RING_END_IO, RING_END_IO_FIRST, RING_MAP, RING_PREP_MAP, RING_RELEASE, asked } from './record/decision';
 import { deviceAt } from './record/devices';
-import { endBio, takeEndedBio, takeEndedRequest } from './record/ended';
+import { takeEndedBio, takeEndedRequest } from './record/ended';
 import { isFillHigh } from './record/fill';
-import { publishPools, requestOf } from './record/pool';
+import { freeBio, publishPools, requestOf } from './record/pool';
 import { REQUEST_ISSUED, Request } from './record/request';
 import { releaseDelayed } from './record/requeue';
 import { header, ready, root, setHeader, takeReady, takeReadyBio } from './record/root';
@@ -111,12 +111,13 @@ function up(): void {
     }
     const bio = takeEndedBio();
     if (!bio) return;
-    if (!ended(bio)) {
+    const waits = ended(bio);
+    if (waits) {
       // a ring is full: the part counts again when the host has answered
-      bio.remaining = 1;
-      bio.next = all.endedBioHead;
-      all.endedBioHead = bio;
-      if (!all.endedBioTail) all.endedBioTail = bio;
+      waits.remaining = 1;
+      waits.next = all.endedBioHead;
+      all.endedBioHead = waits;
+      if (!all.endedBioTail) all.endedBioTail = waits;
       all.isRingFull = 1;
       return;
     }
@@ -133,38 +134,44 @@ function putBackRequest(request: Request): void {
 
 // 1. other parts are out: wait for them
 // 2. the host's own: tell it
-// 3. split off another bio: that one's part has ended
-// 4. a piece of a bio of the device above: its target's hooks are next
-function ended(bio: Bio): bool {
-  if (!isWhole(bio)) return true;
-  const parent = bio.parent;
-  if (!parent) {
-    toHost(bio);
-  } else {
-    const status = bio.status;
+// 3. a piece of a bio of the device above: its target's hooks are next
+// 4. split off another bio: that one's part has ended, and maybe all of it
+// Returns the bio that has to wait because the host must answer first, or null.
+function ended(part: Bio): Bio {
+  let bio = part;
+  while (isWhole(bio)) {
+    const parent = bio.parent;
+    if (!parent) {
+      toHost(bio);
+      retire(bio);
+      break;
+    }
     parent.attempts += bio.attempts;
     parent.lastPath = bio.lastPath;
     if (!parent.firstStatus) parent.firstStatus = bio.firstStatus;
-    if (parent.device == bio.device) {
-      endBio(parent, status);
-    } else if (!endIoFirstBio(parent, status)) {
-      parent.attempts -= bio.attempts;
-      return false;
+    if (parent.device != bio.device) {
+      if (!endIoFirstBio(parent, bio.status)) {
+        parent.attempts -= bio.attempts;
+        return bio;
+      }
+      retire(bio);
+      break;
     }
+    if (bio.status && !parent.status) parent.status = bio.status;
+    freeBio(bio);
+    bio = parent;
   }
-  retire(bio);
-  return true;
+  return changetype<Bio>(0);
 }
 
+/** Until so much is to be zeroed that the host must come first. */
 function answerInstants(): void {
   const all = root();
-  let request = all.instantHead;
-  all.instantHead = changetype<Request>(0);
-  all.instantTail = changetype<Request>(0);
-  while (request) {
-    const next = request.next;
+  while (all.instantHead && !isFillHigh()) {
+    const request = all.instantHead;
+    all.instantHead = request.next;
+    if (!all.instantHead) all.instantTail = changetype<Request>(0);
     answerInstant(request);
-    request = next;
   }
 }
 

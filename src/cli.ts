@@ -41,8 +41,7 @@ async function createProgram(words: readonly string[]): Promise<Command> {
     .description('Request-based device-mapper in user space: merge and sort first, choose the path afterwards.')
     .version(version())
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'rqdm: ')) })
-    .showHelpAfterError('Try: rqdm --help');
+    .configureOutput({ outputError: (text, write) => write(`rqdm: ${oneLine(text.replace(/^error: /, ''))} (rqdm --help)\n`) });
   for (const entry of COMMANDS) {
     const command = words.includes(entry.name) ? await entry.load() : new Command(entry.name);
     program.addCommand(command.copyInheritedSettings(program).summary(entry.summary));
@@ -65,9 +64,12 @@ async function main(words: readonly string[]): Promise<number> {
 }
 
 function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (process.env['RQDM_DEBUG'] === '1') return error.stack ?? error.message;
-  return error.message.split('\n', 1)[0] as string;
+  if (!(error instanceof Error)) return oneLine(String(error));
+  return process.env['RQDM_DEBUG'] === '1' ? (error.stack ?? error.message) : oneLine(error.message);
+}
+
+function oneLine(text: string): string {
+  return text.trim().replace(/\s*\n\s*/g, ' ');
 }
 
 // Whoever reads our output may stop early, as `head` does.

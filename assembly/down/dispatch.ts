@@ -4,49 +4,58 @@
 // Promises: pulls only what can go (DESIGN rule 3), oldest refusals first, each waiter in turn.
 // Never: pulls from a device that is suspended or busy.
 import {
-  COUNTER_DISPATCHED,
-  COUNTER_FLUSHES,
-  COUNTER_READ_SECTORS,
-  COUNTER_REQUEST_SECTORS,
-  COUNTER_WRITE_SECTORS,
   DEVICE_BACKING,
   DEVICE_BIO,
   DEVICE_REQUEST,
   DEVICE_RUNNING,
   DEVICE_SUSPENDED,
   EXTENT_DEVICE,
-  HISTOGRAM_QUEUE_TO_DISPATCH,
   HOOK_MAP,
   HOOK_PREP_MAP,
   OPERATION_FLUSH,
-  OPERATION_WRITE,
   STATUS_IOERR,
   STATUS_OK,
   TRACE_ISSUE,
 } from '../abi';
 import * as elevator from '../elevator/elevator';
-import { PATH_SLOTS } from '../limits';
 import { Bio } from '../record/bio';
 import { RING_MAP, RING_PREP_MAP, hasRoom } from '../record/decision';
-import { Device, count, extentAt, pathSlot } from '../record/device';
-import { creditsOf, ownSlot, returnCredit, waitForCredit } from '../record/credit';
+import { Device, SLOT_IDLE, countStarted, extentAt, pathSlot } from '../record/device';
+import {
+  creditsFor,
+  creditsOf,
+  keepPromise,
+  leaveLine,
+  mayTake,
+  ownSlot,
+  passOnPromises,
+  returnCredit,
+  straySlot,
+  waitForCredit,
+} from '../record/credit';
 import { endBio, endRequest } from '../record/ended';
 import { Extent } from '../record/extent';
 import { isFillHigh } from '../record/fill';
 import { dispatchOf, mapQueueOf, parkedOf, prependBio, prependRequest, requeueOf, takeBio, takeRequest } from '../record/list';
-import { allocateBio } from '../record/pool';
+import { allocateBio, canClone, canTakeBio } from '../record/pool';
 import { REQUEST_DISPATCH, Request } from '../record/request';
 import { ready, root } from '../record/root';
-import { observe } from '../stats/histogram';
 import { trace } from '../stats/trace';
 import { issue } from './issue';
-import { isFannedOut, prepMap, prepMapBio, redriveParked } from './prep-map';
+import { redriveParked } from './map';
+import { isFannedOut, prepMap, prepMapBio } from './prep-map';
 import { cut, redriveWaiting } from './submit';
 
 /** Runs one device until it has nothing to do, or must wait. */
 export function run(device: Device): void {
-  const parked = parkedOf(device);
-  for (let left = device.parkedHead ? countParked(device) : 0; left; left--) redriveParked(takeBio(parked));
+  while (device.parkedHead && canTakeBio(device)) {
+    if (!hasRoom(RING_MAP)) {
+      root().isRingFull = 1;
+      ready(device);
+      return;
+    }
+    redriveParked(takeBio(parkedOf(device)));
+  }
   if (device.kind == DEVICE_BIO) {
     runBios(device);
     return;
@@ -57,14 +66,10 @@ export function run(device: Device): void {
   else if (device.kind == DEVICE_REQUEST) runMapped(device);
 }
 
-/** Each parked bio is tried once: those that find no record park again, behind. */
-function countParked(device: Device): u32 {
-  let total: u32 = 0;
-  for (let bio = device.parkedHead; bio; bio = bio.next) total++;
-  return total;
-}
-
-/** Requests that were requeued go to the elevator's head, refused ones before the dispatch list; both keep their order. */
+/**
+ * Requests that were requeued go to the elevator's head; clones of devices above and flushes, which are never in an
+ * elevator, and refused ones before the dispatch list. All keep their order.
+ */
 function comeBack(device: Device): void {
   if (device.requeueHead) {
     const list = requeueOf(device);
@@ -76,7 +81,12 @@ function comeBack(device: Device): void {
     while (reversed) {
       const next = reversed.next;
       reversed.next = changetype<Request>(0);
-      elevator.insertAtHead(device, reversed);
+      if (reversed.original || reversed.operation == OPERATION_FLUSH) {
+        device.queued++;
+        prependRequest(dispatchOf(device), reversed);
+      } else {
+        elevator.insertAtHead(device, reversed);
+      }
       reversed = next;
     }
   }
@@ -97,31 +107,23 @@ function next(device: Device): Request {
   return elevator.dispatch(device);
 }
 
-function start(device: Device, request: Request): void {
-  count(device, COUNTER_DISPATCHED, 1);
-  count(device, COUNTER_REQUEST_SECTORS, <f64>request.sectors);
-  if (request.operation == OPERATION_FLUSH) count(device, COUNTER_FLUSHES, 1);
-  else count(device, request.operation & OPERATION_WRITE ? COUNTER_WRITE_SECTORS : COUNTER_READ_SECTORS, <f64>request.sectors);
-}
-
 // ---- a backing device: its own credits ---------------------------------------------------------------
 
 function runBacking(device: Device): void {
-  let isFirst = true;
+  // what was promised is taken here and now, or not at all
+  keepPromise(device, device);
   while (device.queued) {
-    if (creditsOf(device) == 0 || (!isFirst && device.waiterHead)) {
+    if (creditsOf(device) <= device.promised) {
       if (device.isPullingEarly && !device.dispatchHead) pullEarly(device);
       waitForCredit(ownSlot(device));
-      // with a credit left it is somebody else's turn
-      returnCredit(device);
       return;
     }
     const request = next(device);
-    if (!request) return;
-    isFirst = false;
-    start(device, request);
+    if (!request) break;
+    countStarted(device, request, 1);
     issue(request);
   }
+  returnCredit(device);
 }
 
 /** One request leaves the elevator although it cannot go: from then on it merges no more (Linux does so). */
@@ -136,10 +138,15 @@ function pullEarly(device: Device): void {
 // ---- a request-based device: the credits of its usable paths ------------------------------------------
 
 function runMapped(device: Device): void {
-  if (device.state != DEVICE_RUNNING || device.isBusy) return;
-  if (device.rerunAt > root().now) return;
-  device.rerunAt = 0;
-  let isFirst = true;
+  if (device.state == DEVICE_RUNNING && !device.isBusy && device.rerunAt <= root().now) {
+    device.rerunAt = 0;
+    pullMapped(device);
+  }
+  // while the host decides, the turn lasts
+  if (device.promises && !device.asked) passOnPromises(device);
+}
+
+function pullMapped(device: Device): void {
   while (device.queued && !device.refusedHead) {
     const extent = device.extentsCount ? extentAt(device, 0) : changetype<Extent>(0);
     if (extent && extent.hooks & (HOOK_PREP_MAP | HOOK_MAP) && !(hasRoom(RING_PREP_MAP) && hasRoom(RING_MAP))) {
@@ -148,18 +155,16 @@ function runMapped(device: Device): void {
       return;
     }
     const needsCredit = !!extent && (extent.hooks & HOOK_PREP_MAP || extent.kind == EXTENT_DEVICE);
-    if (needsCredit && !mayPull(device, isFirst)) return;
+    if (needsCredit && !mayPull(device)) return;
     const request = next(device);
     if (!request) return;
-    isFirst = false;
     begin(device, request, extent);
   }
 }
 
 function begin(device: Device, request: Request, extent: Extent): void {
   device.inFlight++;
-  start(device, request);
-  observe(device, HISTOGRAM_QUEUE_TO_DISPATCH, root().now - request.queuedAt);
+  countStarted(device, request, 1);
   trace(TRACE_ISSUE, device, request.operation, request.sector, request.sectors, 0);
   request.issuedAt = root().now;
   if (extent) {
@@ -170,16 +175,21 @@ function begin(device: Device, request: Request, extent: Extent): void {
   }
 }
 
-// 1. a device that has just refused everything it was asked: wait for it alone
-// 2. no usable path: prep_map decides (queue or kill)
-// 3. fewer asked than the smallest credit: pull
-// 4. nothing asked and some path free: pull one
-// 5. wait in line at every path without a credit
-function mayPull(device: Device, isFirst: bool): bool {
+// 1. no record for a clone: one of its own will come back
+// 2. a device that has just refused everything it was asked: wait for it alone
+// 3. no usable path: prep_map decides (queue or kill)
+// 4. fewer asked than the smallest credit: pull
+// 5. nothing asked and some path free: pull one
+// 6. wait in line at every path
+function mayPull(device: Device): bool {
   const paths = device.pathCount;
+  if (!canClone(device)) {
+    device.lacksClone = 1;
+    return false;
+  }
   const refusing = device.refusedBy;
   if (refusing) {
-    if (device.refusals >= (paths ? paths : 1) && creditsOf(refusing) == 0) {
+    if (device.refusals >= (paths ? paths : 1) && !mayTake(device, refusing)) {
       waitAt(device, refusing);
       return false;
     }
@@ -188,28 +198,19 @@ function mayPull(device: Device, isFirst: bool): bool {
   if (paths == 0) return true;
   let least = <u32>-1;
   let most: u32 = 0;
-  let isContended = false;
   for (let i: u32 = 0; i < paths; i++) {
-    const path = pathSlot(device, i).device;
-    const credits = creditsOf(path);
-    if (path.waiterHead && !isFirst) isContended = true;
+    const credits = creditsFor(pathSlot(device, i));
     least = min(least, credits);
     most = max(most, credits);
   }
-  if (!isContended) {
-    if (device.asked < least) return true;
-    if (device.asked == 0 && most) return true;
-    if (device.asked) return false; // the verdicts come first; they make the device ready again
-  }
-  for (let i: u32 = 0; i < paths; i++) {
-    const slot = pathSlot(device, i);
-    if (isContended || creditsOf(slot.device) == 0) waitForCredit(slot);
-  }
-  if (isContended) for (let i: u32 = 0; i < paths; i++) returnCredit(pathSlot(device, i).device);
+  if (device.asked < least) return true;
+  if (device.asked) return false; // the verdicts come first; they make the device ready again
+  if (most) return true;
+  for (let i: u32 = 0; i < paths; i++) waitForCredit(pathSlot(device, i));
   return false;
 }
 
-/** Stands in line at one device, through its slot or, if it is not in the usable set, through the last slot. */
+/** Stands in line at one device, through its slot or, if it is not in the usable set, through the stray one. */
 function waitAt(device: Device, lower: Device): void {
   for (let i: u32 = 0; i < device.pathCount; i++) {
     if (pathSlot(device, i).device == lower) {
@@ -217,8 +218,8 @@ function waitAt(device: Device, lower: Device): void {
       return;
     }
   }
-  const stray = pathSlot(device, PATH_SLOTS - 1);
-  if (stray.isWaiting) return;
+  const stray = straySlot(device);
+  if (stray.state != SLOT_IDLE && stray.device != lower) leaveLine(stray);
   stray.device = lower;
   stray.owner = device;
   waitForCredit(stray);
@@ -230,7 +231,10 @@ function waitAt(device: Device, lower: Device): void {
 // 2. no extent: an error
 // 3. longer than its extent, or than the target's longest I/O: the front goes first
 function runBios(device: Device): void {
-  if (device.state == DEVICE_SUSPENDED) return;
+  // a suspend lets what has come go first; one that keeps what cannot be mapped keeps that too
+  if (device.state == DEVICE_SUSPENDED || (device.state != DEVICE_RUNNING && device.isNoflush)) return;
+  if (device.rerunAt > root().now) return;
+  device.rerunAt = 0;
   const list = mapQueueOf(device);
   while (device.mapHead) {
     if (!hasRoom(RING_PREP_MAP) || !hasRoom(RING_MAP) || isFillHigh()) {

@@ -16,7 +16,7 @@ import {
   STATUS_OK,
   TRACE_REMAP,
 } from '../abi';
-import { BIO_BELOW, BIO_HELD, BIO_KEPT, BIO_MAP, Bio } from '../record/bio';
+import { BIO_BELOW, BIO_KEPT, BIO_MAP, Bio } from '../record/bio';
 import { returnCredit } from '../record/credit';
 import { Decision, RING_MAP, RING_RELEASE, askBio, askRequest, asked, decision } from '../record/decision';
 import { Device } from '../record/device';
@@ -25,13 +25,12 @@ import { endBio, endRequest } from '../record/ended';
 import { Extent } from '../record/extent';
 import { fill } from '../record/fill';
 import { appendBio, parkedOf } from '../record/list';
-import { allocateBio, bioOf, freeRequest, requestOf } from '../record/pool';
+import { allocateBio, bioOf, canTakeBio, freeBio, freeRequest, requestOf } from '../record/pool';
 import { REQUEST_KEPT, REQUEST_MAP, Request } from '../record/request';
-import { delayBio, delayRequest, redriveBio, refuseLater } from '../record/requeue';
+import { delayBio, delayRequest, redriveBioLater, refuseLater } from '../record/requeue';
 import { setHeader } from '../record/root';
 import { trace } from '../stats/trace';
 import { issue } from './issue';
-
 import { arrive } from './submit';
 
 /** The sector below: what the table says, unless the target chooses devices itself and so keeps the place. */
@@ -44,6 +43,7 @@ export function mapClone(clone: Request): void {
   const extent = original.extent;
   if (extent.hooks & HOOK_MAP) {
     clone.state = REQUEST_MAP;
+    clone.device.inMap++;
     askRequest(RING_MAP, original, 0, 0);
     return;
   }
@@ -67,25 +67,34 @@ export function takeBack(original: Request): void {
   }
 }
 
+/** The bio gets its piece on the device below; it waits in that device's list if no record is free there, or others wait. */
 export function mapBio(bio: Bio, lower: Device): void {
   bio.chosen = <u16>lower.id;
+  if (lower.parkedHead || !canTakeBio(lower)) appendBio(parkedOf(lower), bio);
+  else mapPiece(bio, lower);
+}
+
+/** The first of those that wait. A record is free. */
+export function redriveParked(bio: Bio): void {
+  mapPiece(bio, deviceAt(bio.chosen));
+}
+
+function mapPiece(bio: Bio, lower: Device): void {
+  const piece = allocateBio(lower, false);
   const extent = bio.extent;
   if (extent.hooks & HOOK_MAP) {
+    // the piece is there before the host is asked, so that it is asked once
     bio.state = BIO_MAP;
+    bio.next = piece;
     askBio(RING_MAP, bio, 0);
     return;
   }
-  place(bio, lower, bio.operation == OPERATION_FLUSH ? 0 : translate(extent, bio.sector));
+  send(bio, piece, bio.operation == OPERATION_FLUSH ? 0 : translate(extent, bio.sector));
 }
 
-/** The bio's piece enters the device below; the bio waits in that device's list if no record is free there. */
-function place(bio: Bio, lower: Device, sector: u64): void {
-  const piece = allocateBio(lower, false);
-  if (!piece) {
-    bio.state = BIO_HELD;
-    appendBio(parkedOf(lower), bio);
-    return;
-  }
+/** The piece enters the device below. */
+function send(bio: Bio, piece: Bio, sector: u64): void {
+  const lower = piece.device;
   bio.state = BIO_BELOW;
   piece.sector = sector;
   piece.sectors = bio.sectors;
@@ -124,11 +133,14 @@ function mapVerdict(original: Request, record: Decision): void {
   const clone = original.clone;
   assert(clone && clone.state == REQUEST_MAP);
   const device = original.device;
+  const lower = clone.device;
+  lower.inMap--;
   if (record.verdict == MAP_REMAPPED && record.device == clone.device.id) {
     if (clone.operation != OPERATION_FLUSH) clone.sector = <u64>record.sector;
     remapped(original, clone);
   } else if (record.verdict == MAP_SUBMITTED) {
     clone.state = REQUEST_KEPT;
+    returnCredit(lower);
   } else {
     takeBack(original);
     if (record.verdict == MAP_REQUEUE) {
@@ -145,14 +157,19 @@ function mapVerdict(original: Request, record: Decision): void {
 function mapBioVerdict(bio: Bio, record: Decision): void {
   assert(bio && bio.state == BIO_MAP);
   const device = bio.device;
+  const piece = bio.next;
+  bio.next = changetype<Bio>(0);
   if (record.verdict == MAP_REMAPPED && record.device == <u32>bio.chosen) {
-    place(bio, deviceAt(bio.chosen), bio.operation == OPERATION_FLUSH ? 0 : <u64>record.sector);
-  } else if (record.verdict == MAP_SUBMITTED) {
+    send(bio, piece, bio.operation == OPERATION_FLUSH ? 0 : <u64>record.sector);
+    return;
+  }
+  freeBio(piece);
+  if (record.verdict == MAP_SUBMITTED) {
     bio.state = BIO_KEPT;
   } else {
     if (bio.extent.hooks & HOOK_PREP_MAP) askBio(RING_RELEASE, bio, 0);
     if (record.verdict == MAP_REQUEUE) {
-      redriveBio(device, bio);
+      redriveBioLater(device, bio);
     } else if (record.verdict == MAP_DELAY_REQUEUE) {
       delayBio(device, bio);
     } else {

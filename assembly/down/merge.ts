@@ -19,7 +19,7 @@ import { Bio } from '../record/bio';
 import { Device, count, endBucket, hashEnd, hashStart, startBucket, unhashEnd, unhashStart } from '../record/device';
 import { readFifo } from '../record/fifo';
 import { freeRequest } from '../record/pool';
-import { Request, endOf } from '../record/request';
+import { REQUEST_AT_HEAD, Request, endOf } from '../record/request';
 import { trace } from '../stats/trace';
 
 export const MERGE_NONE: u32 = 0;
@@ -194,6 +194,8 @@ function join(before: Request, after: Request): void {
 /** Two queued neighbours become one; `after` is freed. */
 function mergeRequests(device: Device, before: Request, after: Request): bool {
   if (!canJoin(device, before, after)) return false;
+  // what has come back goes first: it takes others in, it is not taken in by what waits behind it
+  if (after.state == REQUEST_AT_HEAD && before.state != REQUEST_AT_HEAD) return false;
   trace(TRACE_REQUEST_MERGE, device, after.operation, after.sector, after.sectors, 0);
   elevator.absorbed(device, before, after);
   unhashEnd(device, before);
@@ -208,7 +210,8 @@ function mergeRequests(device: Device, before: Request, after: Request): bool {
 export function absorbNew(device: Device, incoming: Request): bool {
   if (device.nomerges == 2 || device.elevator == ELEVATOR_NONE || incoming.flags & FLAG_NOMERGE) return false;
   let survivor = device.lastMerge;
-  if (!survivor || !canJoin(device, survivor, incoming)) {
+  const isHit = !!survivor && canJoin(device, survivor, incoming);
+  if (!isHit) {
     if (device.nomerges == 1) return false;
     survivor = findByEnd(device, incoming.sector, incoming.operation);
     if (!survivor || !canJoin(device, survivor, incoming)) return false;
@@ -220,6 +223,7 @@ export function absorbNew(device: Device, incoming: Request): bool {
   count(device, COUNTER_REQUEST_MERGES, 1);
   freeRequest(incoming);
   device.lastMerge = survivor;
+  if (isHit) return true;
   // the survivor may itself begin where another one ends
   let previous = findByEnd(device, survivor.sector, survivor.operation);
   while (previous && mergeRequests(device, previous, survivor)) {

@@ -7,6 +7,7 @@ import {
   DEVICE_BIO,
   EXTENT_DEVICE,
   EXTENT_ZERO,
+  HISTOGRAM_QUEUE_TO_DISPATCH,
   HOOK_PREP_MAP,
   MAP_DELAY_REQUEUE,
   MAP_REMAPPED,
@@ -18,20 +19,23 @@ import {
 } from '../abi';
 import { BIO_HELD, BIO_KEPT, BIO_PREP_MAP, Bio } from '../record/bio';
 import { Decision, RING_PREP_MAP, RING_RELEASE, askBio, askRequest, asked, decision } from '../record/decision';
+import { mayTake, passOnPromises } from '../record/credit';
 import { Device } from '../record/device';
 import { deviceAt, isDevice } from '../record/devices';
 import { endBio, endRequest } from '../record/ended';
 import { Extent } from '../record/extent';
 import { bioOf, requestOf } from '../record/pool';
 import { REQUEST_KEPT, REQUEST_PREP_MAP, Request } from '../record/request';
-import { delayBio, delayRequest, redriveBio, refuse, refuseLater } from '../record/requeue';
-import { ready, setHeader } from '../record/root';
+import { delayBio, delayRequest, redriveBioLater, refuse, refuseLater } from '../record/requeue';
+import { ready, root, setHeader } from '../record/root';
+import { observe } from '../stats/histogram';
 import { clone } from './clone';
 import { endInTable, mapBio, mapClone } from './map';
 
 /** A started request looks for its device. Where a hook decides, the prep_map ring has room. */
 export function prepMap(device: Device, request: Request, extent: Extent): void {
   request.extent = extent;
+  request.askedSectors = request.sectors;
   if (extent.hooks & HOOK_PREP_MAP) {
     request.state = REQUEST_PREP_MAP;
     device.asked++;
@@ -68,12 +72,16 @@ function cloneAndMap(device: Device, original: Request, lower: Device): bool {
   }
   const copy = clone(original, lower);
   if (!copy) {
-    device.refusals++;
-    device.refusedBy = lower;
+    // without a record of its own it is not the lower device that refuses
+    if (!mayTake(device, lower)) {
+      device.refusals++;
+      device.refusedBy = lower;
+    }
     putBack(device, original);
     return false;
   }
   device.refusals = 0;
+  observe(device, HISTOGRAM_QUEUE_TO_DISPATCH, root().now - original.queuedAt);
   mapClone(copy);
   return true;
 }
@@ -106,7 +114,6 @@ function verdict(original: Request, record: Decision): void {
   assert(original.state == REQUEST_PREP_MAP);
   const device = original.device;
   device.asked--;
-  if (!device.asked) ready(device);
   original.context = record.context;
   if (record.verdict == MAP_REMAPPED && isBelow(device, record.device)) {
     const lower = deviceAt(record.device);
@@ -119,9 +126,14 @@ function verdict(original: Request, record: Decision): void {
   } else if (record.verdict == MAP_DELAY_REQUEUE) {
     delayRequest(device, original);
   } else {
+    // a kill; or a device that it may not choose, for which it has counted all the same
+    if (record.verdict == MAP_REMAPPED) askRequest(RING_RELEASE, original, 0, 0);
     device.inFlight--;
     endRequest(original, STATUS_IOERR, 0);
   }
+  if (device.asked) return;
+  passOnPromises(device);
+  ready(device);
 }
 
 function bioVerdict(bio: Bio, record: Decision): void {
@@ -134,21 +146,17 @@ function bioVerdict(bio: Bio, record: Decision): void {
   } else if (record.verdict == MAP_SUBMITTED) {
     bio.state = BIO_KEPT;
   } else if (record.verdict == MAP_REQUEUE) {
-    redriveBio(device, bio);
+    redriveBioLater(device, bio);
   } else if (record.verdict == MAP_DELAY_REQUEUE) {
     delayBio(device, bio);
   } else {
+    if (record.verdict == MAP_REMAPPED) askBio(RING_RELEASE, bio, 0);
     device.inFlight--;
     endBio(bio, STATUS_IOERR);
   }
 }
 
-/** Bios of devices above that found no record here. */
-export function redriveParked(bio: Bio): void {
-  mapBio(bio, deviceAt(bio.chosen));
-}
-
 /** True for a flush that has been fanned out and names its extent. */
 export function isFannedOut(bio: Bio): bool {
-  return bio.operation == OPERATION_FLUSH && !!bio.parent && bio.parent.device == bio.device && bio.device.kind == DEVICE_BIO;
+  return !!bio.extent && bio.operation == OPERATION_FLUSH && !!bio.parent && bio.parent.device == bio.device;
 }

@@ -41,6 +41,7 @@ export function takeSubmitted(first: u32, total: u32): u32 {
   let at = <usize>header(HEADER_SUBMIT) + <usize>first * SUBMIT_BYTES;
   for (let i: u32 = 0; i < total; i++) {
     const device = deviceAt(load<u32>(at, 20));
+    assert(device.kind);
     const bio = allocateBio(device, false);
     if (!bio) return i;
     bio.sector = <u64>load<f64>(at);
@@ -126,11 +127,14 @@ function wait(device: Device, bio: Bio): bool {
   return false;
 }
 
+/** Parts of a bio that may be under way at a time: its counter has 16 bits. */
+const PARTS_MAX: u16 = 0xffff;
+
 /** Cuts the first sectors off into a bio of their own, which never merges. Null: no record is free. */
 export function cut(device: Device, bio: Bio, most: u32): Bio {
   const block = device.logicalBlockSectors;
   const sectors = most > block ? most - (most % block) : most;
-  const front = allocateBio(device, true);
+  const front = bio.remaining < PARTS_MAX ? allocateBio(device, true) : changetype<Bio>(0);
   if (!front) return front;
   front.sector = bio.sector;
   front.sectors = sectors;
@@ -157,7 +161,7 @@ function queue(device: Device, bio: Bio): bool {
     if (last && mergeIntoPlugged(device, last, bio)) return true;
     if (mergeIntoQueued(device, bio)) return true;
   }
-  const request = allocateRequest(device, false);
+  const request = allocateRequest(device);
   if (!request) {
     unplug();
     return false;

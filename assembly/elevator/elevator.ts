@@ -1,6 +1,6 @@
 // The elevators by number, with the same functions as each of them. What all share stands here:
 // the list of at-head requests, which goes before every order, and the counts.
-import { ELEVATOR_MQ_DEADLINE } from '../abi';
+import { ELEVATOR_MQ_DEADLINE, FLAG_NOMERGE } from '../abi';
 import { Device, hash, unhash } from '../record/device';
 import { fifoPrepend, fifoRemove, headFifo } from '../record/fifo';
 import { REQUEST_AT_HEAD, REQUEST_QUEUED, Request } from '../record/request';
@@ -12,7 +12,7 @@ export function insert(device: Device, request: Request): void {
   device.queued++;
   if (device.elevator == ELEVATOR_MQ_DEADLINE) deadline.insert(device, request);
   else none.insert(device, request);
-  if (!device.lastMerge) device.lastMerge = request;
+  if (!device.lastMerge && !(request.flags & FLAG_NOMERGE)) device.lastMerge = request;
 }
 
 /** Before everything: a request that comes back. It may still merge. */

@@ -91,11 +91,9 @@ export function latter(request: Request): Request {
   return treeNext(request);
 }
 
-/** The request begins earlier than it did: sort it anew. */
+/** The request begins earlier than it did: sort it anew. If it was the next one it stays so. */
 export function moved(device: Device, request: Request): void {
-  const direction = directionOf(request);
-  const tree = treeOf(device, direction);
-  if (nextOf(device, direction) == request) setNext(device, direction, treeNext(request));
+  const tree = treeOf(device, directionOf(request));
   treeRemove(tree, request);
   treeInsert(tree, request);
 }

@@ -74,12 +74,13 @@ function append(ring: u32, extent: Extent): Decision {
   return record;
 }
 
-/** Asks about an original; `status` is what the hook is to see. */
+/** Asks about an original, as it was when prep_map was asked; `status` is what the hook is to see. */
 export function askRequest(ring: u32, original: Request, issuedAt: f64, status: u32): Decision {
   const record = append(ring, original.extent);
-  record.sector = <f64>original.sector;
+  // its front may have ended since, at this level or below: what a target counted for is the whole
+  record.sector = <f64>(original.sector + original.sectors - original.askedSectors);
   record.id = requestId(original);
-  record.sectors = original.sectors;
+  record.sectors = original.askedSectors;
   record.operation = <u32>original.operation | (<u32>original.flags << 8);
   record.issuedAt = issuedAt;
   record.status = status;

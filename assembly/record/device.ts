@@ -1,4 +1,14 @@
-import { COUNTERS, HISTOGRAM_BUCKETS } from '../abi';
+import {
+  COUNTERS,
+  COUNTER_DISPATCHED,
+  COUNTER_FLUSHES,
+  COUNTER_READ_SECTORS,
+  COUNTER_REQUEST_SECTORS,
+  COUNTER_WRITE_SECTORS,
+  HISTOGRAM_BUCKETS,
+  OPERATION_FLUSH,
+  OPERATION_WRITE,
+} from '../abi';
 import { HASH_BUCKETS, PATH_SLOTS } from '../limits';
 import { Bio } from './bio';
 import { Extent } from './extent';
@@ -14,14 +24,18 @@ import { Request } from './request';
 //
 // A path slot is this device's place in the line of those who wait for a credit of `device`:
 //   0        4       8      12
-//   | device | owner | next | is waiting |   16 bytes
+//   | device | owner | next | state |   16 bytes
+
+export const SLOT_IDLE: u32 = 0;
+export const SLOT_WAITING: u32 = 1; // in line
+export const SLOT_PROMISED: u32 = 2; // its turn has come: one credit is kept for it
 
 @unmanaged
 export class PathSlot {
   device: Device = changetype<Device>(0);
   owner: Device = changetype<Device>(0);
   next: PathSlot = changetype<PathSlot>(0);
-  isWaiting: u32 = 0;
+  state: u32 = 0;
 }
 
 @unmanaged
@@ -64,10 +78,15 @@ export class Device {
   refusals: u32 = 0; // in a row
   asked: u32 = 0; // requests the host decides about
   refusedBy: Device = changetype<Device>(0); // wait for a credit of this one before anything is asked again
+  lacksClone: u32 = 0; // waits until one of its own clones is freed
   isNoflush: u32 = 0; // host writes: the suspend under way keeps what cannot be mapped
   biosShared: u32 = 0; // records held beyond the reserve
   requestsShared: u32 = 0;
-  clones: u32 = 0; // requests that are clones of a device above
+  clones: u32 = 0; // clones that devices above have put on this one
+  clonesMade: u32 = 0; // clones that this one has put below: they count as its records
+  inMap: u32 = 0; // clones on this one that `map` decides about: each will take a credit
+  promised: u32 = 0; // credits of this one that wait for the turn of somebody who stood in line
+  promises: u32 = 0; // credits that others have promised to this one
   // lists
   readyNext: Device = changetype<Device>(0);
   isReady: u32 = 0;
@@ -144,6 +163,15 @@ export function pathSlot(device: Device, index: u32): PathSlot {
 export function count(device: Device, counter: u32, amount: f64): void {
   const at = countersOf(device) + (<usize>counter << 3);
   store<f64>(at, load<f64>(at) + amount);
+}
+
+/** Counts a request that has been started; -1 takes that back. */
+export function countStarted(device: Device, request: Request, sign: f64): void {
+  count(device, COUNTER_DISPATCHED, sign);
+  const sectors = sign * <f64>request.sectors;
+  count(device, COUNTER_REQUEST_SECTORS, sectors);
+  if (request.operation == OPERATION_FLUSH) count(device, COUNTER_FLUSHES, sign);
+  else count(device, request.operation & OPERATION_WRITE ? COUNTER_WRITE_SECTORS : COUNTER_READ_SECTORS, sectors);
 }
 
 // ---- merge indexes: requests by the sector behind their end, and by their start ------------------

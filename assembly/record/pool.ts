@@ -2,6 +2,7 @@ import { HEADER_BIOS_FREE, HEADER_REQUESTS_FREE, ID_BIO, ID_INDEX_BITS } from '.
 import { BIOS_RESERVED, BIO_BYTES, REQUESTS_RESERVED, REQUEST_BYTES } from '../limits';
 import { BIO_FREE, BIO_HELD, Bio } from './bio';
 import { Device } from './device';
+import { Extent } from './extent';
 import { REQUEST_FREE, REQUEST_PLUGGED, Request } from './request';
 import { ready, root, setHeader } from './root';
 
@@ -11,6 +12,8 @@ import { ready, root, setHeader } from './root';
 // device. What comes in (a bio, a queued request) leaves SPARE records of the reserve to what finishes
 // work already begun (the parts of a split bio, clones). So whatever one device holds, each other one,
 // on every level of a stack, can go on. What is freed fills the reserve first.
+//
+// A clone counts as a record of the device that made it.
 //
 // A record's generation goes up when it is freed: a late answer names a generation that is gone.
 
@@ -40,6 +43,7 @@ export function allocateBio(device: Device, isPart: bool): Bio {
   bio.chosen = 0;
   bio.attempts = 0;
   bio.context = 0;
+  bio.extent = changetype<Extent>(0);
   bio.firstStatus = 0;
   bio.lastPath = 0xffff;
   bio.submittedAt = all.now;
@@ -62,32 +66,64 @@ export function freeBio(bio: Bio): void {
   if (device.parkedHead || device.waitingHead || device.mapHead) ready(device);
 }
 
-/** Whether a clone can be had for `device`. */
-export function canTakeClone(device: Device): bool {
-  return root().requestsShared > 0 || device.requests - device.requestsShared < REQUESTS_RESERVED;
+/** Whether a bio that comes in can have a record. */
+export function canTakeBio(device: Device): bool {
+  if (root().biosShared && device.bios < device.biosMax) return true;
+  return device.bios - device.biosShared < BIOS_RESERVED - SPARE;
+}
+
+/** Requests of the device's own queue. */
+function ownRequests(device: Device): u32 {
+  return device.requests - device.clonesMade;
+}
+
+/** Whether `device` can have a record for a clone. */
+export function canClone(device: Device): bool {
+  if (root().requestsShared) return true;
+  // the last one is for its own queue, which clones of clones must not starve
+  return device.requests - device.requestsShared < REQUESTS_RESERVED - (ownRequests(device) ? 0 : 1);
+}
+
+/** A request for the queue of `device`, or null. Place, length, operation and bios are the caller's to set. */
+export function allocateRequest(device: Device): Request {
+  const own = ownRequests(device);
+  if (own >= device.requestsMax) return changetype<Request>(0);
+  if (!root().requestsShared) {
+    const used = device.requests - device.requestsShared;
+    if (used >= REQUESTS_RESERVED - (own ? SPARE : 0)) return changetype<Request>(0);
+  }
+  const request = take(device);
+  request.device = device;
+  request.original = changetype<Request>(0);
+  return request;
 }
 
 /**
- * A request for `device`, or null. Place, length, operation and bios are the caller's to set. A queue's own requests
- * are limited by nr_requests, clones by the credits of the device below.
+ * A clone for `lower`, or null. It counts as a record of the device that makes it, so that whoever holds clones holds
+ * up nobody but itself; how many `lower` takes is the business of its credits.
  */
-export function allocateRequest(device: Device, isClone: bool): Request {
+export function allocateClone(original: Request, lower: Device): Request {
+  const device = original.device;
+  if (!canClone(device)) return changetype<Request>(0);
+  const request = take(device);
+  device.clonesMade++;
+  lower.clones++;
+  request.device = lower;
+  request.original = original;
+  return request;
+}
+
+function take(device: Device): Request {
   const all = root();
-  if (!isClone && device.requests - device.clones >= device.requestsMax) return changetype<Request>(0);
   if (all.requestsShared) {
     all.requestsShared--;
     device.requestsShared++;
-  } else if (device.requests - device.requestsShared >= REQUESTS_RESERVED - (isClone ? 0 : SPARE)) {
-    return changetype<Request>(0);
   }
-  if (isClone) device.clones++;
   device.requests++;
   const request = all.requestFree;
   assert(request);
   all.requestFree = request.next;
   request.next = changetype<Request>(0);
-  request.device = device;
-  request.original = changetype<Request>(0);
   request.clone = changetype<Request>(0);
   request.state = REQUEST_PLUGGED;
   request.status = 0;
@@ -102,19 +138,26 @@ export function allocateRequest(device: Device, isClone: bool): Request {
 
 export function freeRequest(request: Request): void {
   const all = root();
-  const device = request.device;
   assert(request.state != REQUEST_FREE && !request.isHashed);
+  let device = request.device;
+  if (request.original) {
+    device.clones--;
+    device = request.original.device;
+    device.clonesMade--;
+  }
   request.state = REQUEST_FREE;
   request.generation++;
   request.next = all.requestFree;
   all.requestFree = request;
-  if (request.original) device.clones--;
   if (device.requests == device.requestsShared) {
     device.requestsShared--;
     all.requestsShared++;
   }
   device.requests--;
-  if (device.waitingHead) ready(device);
+  if (device.waitingHead || device.lacksClone) {
+    device.lacksClone = 0;
+    ready(device);
+  }
 }
 
 export function requestId(request: Request): u32 {

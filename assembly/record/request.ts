@@ -12,8 +12,8 @@ import { Extent } from './extent';
 //   | previous | later    | end next | start next | fifo time   | queued at    | issued at |
 //   88   89      90      91      92         94           96             100      101     102      103
 //   | op | flags | state | color | segments | generation | good sectors | status | first | hashed | spare |
-//   104        106      108       112      116
-//   | attempts | chosen | context | extent | last path | - |                               128 bytes
+//   104        106      108       112      116         118 120             124
+//   | attempts | chosen | context | extent | last path | - | asked sectors | - |           128 bytes
 //
 // `next` links any one list a request can be on: free, dispatch, delayed, ended, instant.
 // `previous`/`later` are its place in the elevator's fifo.
@@ -69,6 +69,7 @@ export class Request {
   context: u32 = 0;
   extent: Extent = changetype<Extent>(0);
   lastPath: u16 = 0;
+  askedSectors: u32 = 0; // its length when prep_map was asked: what a target has counted for
 }
 
 export function assertRequestLayout(): void {

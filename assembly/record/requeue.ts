@@ -1,21 +1,17 @@
-import { COUNTER_DELAYED_REQUEUES, COUNTER_REFUSALS, COUNTER_REQUEUES, DEVICE_RUNNING, TRACE_REQUEUE } from '../abi';
+import { COUNTER_DELAYED_REQUEUES, COUNTER_REFUSALS, COUNTER_REQUEUES, TRACE_REQUEUE } from '../abi';
 import { DELAYED_REQUEUE_NS, RERUN_NS } from '../limits';
 import { trace } from '../stats/trace';
 import { BIO_DELAYED, BIO_MAP_QUEUE, Bio } from './bio';
-import { Device, count } from './device';
+import { Device, count, countStarted } from './device';
 import {
   appendBio,
   appendRequest,
-  deferredOf,
   delayedBiosOf,
   delayedOf,
-  dispatchOf,
   mapQueueOf,
   prependBio,
-  prependRequest,
   refusedOf,
   requeueOf,
-  takeBio,
   takeRequest,
 } from './list';
 import { REQUEST_DELAYED, REQUEST_DISPATCH, Request } from './request';
@@ -29,7 +25,9 @@ export function refuse(device: Device, original: Request): void {
   device.inFlight--;
   device.queued++;
   original.state = REQUEST_DISPATCH;
+  countStarted(device, original, -1);
   count(device, COUNTER_REFUSALS, 1);
+  trace(TRACE_REQUEUE, device, original.operation, original.sector, original.sectors, 0);
   appendRequest(refusedOf(device), original);
   ready(device);
 }
@@ -37,8 +35,19 @@ export function refuse(device: Device, original: Request): void {
 /** The target itself said REQUEUE on the way down: the same, and the queue rests for 3 ms or until something ends. */
 export function refuseLater(device: Device, original: Request): void {
   refuse(device, original);
+  rest(device);
+}
+
+function rest(device: Device): void {
   device.rerunAt = root().now + RERUN_NS;
   root().timersArmed = 1;
+}
+
+/** Something has ended: a queue that rests runs again. */
+export function wakeRested(device: Device): void {
+  if (device.rerunAt == 0) return;
+  device.rerunAt = 0;
+  ready(device);
 }
 
 /** Back to the head of the elevator, where it may merge again; a clone of a device above to the head of the dispatch list. */
@@ -46,18 +55,9 @@ export function requeue(device: Device, original: Request): void {
   device.inFlight--;
   count(device, COUNTER_REQUEUES, 1);
   trace(TRACE_REQUEUE, device, original.operation, original.sector, original.sectors, 0);
-  comeBack(device, original);
+  original.state = REQUEST_DISPATCH;
+  appendRequest(requeueOf(device), original);
   ready(device);
-}
-
-function comeBack(device: Device, original: Request): void {
-  if (original.original || original.sectors == 0) {
-    original.state = REQUEST_DISPATCH;
-    device.queued++;
-    prependRequest(dispatchOf(device), original);
-  } else {
-    appendRequest(requeueOf(device), original);
-  }
 }
 
 /** The same, 100 ms later or at the next kick. */
@@ -76,23 +76,24 @@ function armDelay(device: Device): void {
   root().timersArmed = 1;
 }
 
-/** A bio is mapped again, whole. While a noflush suspend is under way it waits for the next table. */
+/**
+ * A bio is mapped again, whole, before all that waits to be mapped: those may wait for the record that it holds. While a
+ * noflush suspend is under way nothing is mapped, so it waits for the next table.
+ */
 export function redriveBio(device: Device, bio: Bio): void {
   device.inFlight--;
   count(device, COUNTER_REQUEUES, 1);
   trace(TRACE_REQUEUE, device, bio.operation, bio.sector, bio.sectors, 0);
-  mapAgain(device, bio);
-}
-
-function mapAgain(device: Device, bio: Bio): void {
   device.waiting++;
   bio.state = BIO_MAP_QUEUE;
-  if (device.state != DEVICE_RUNNING && device.isNoflush) {
-    prependBio(deferredOf(device), bio);
-    return;
-  }
   prependBio(mapQueueOf(device), bio);
   ready(device);
+}
+
+/** The target itself said REQUEUE on the way down: the same, and the device rests for 3 ms or until something ends. */
+export function redriveBioLater(device: Device, bio: Bio): void {
+  redriveBio(device, bio);
+  rest(device);
 }
 
 export function delayBio(device: Device, bio: Bio): void {
@@ -110,20 +111,19 @@ export function releaseDelayed(device: Device): void {
   device.delayed = 0;
   const requests = delayedOf(device);
   for (let request = takeRequest(requests); request; request = takeRequest(requests)) {
-    if (request.original || request.sectors == 0) {
-      request.state = REQUEST_DISPATCH;
-      device.queued++;
-      appendRequest(dispatchOf(device), request);
-    } else {
-      appendRequest(requeueOf(device), request);
-    }
+    request.state = REQUEST_DISPATCH;
+    appendRequest(requeueOf(device), request);
   }
-  const bios = delayedBiosOf(device);
-  for (let bio = takeBio(bios); bio; bio = takeBio(bios)) {
-    device.waiting++;
-    bio.state = BIO_MAP_QUEUE;
-    if (device.state != DEVICE_RUNNING && device.isNoflush) appendBio(deferredOf(device), bio);
-    else appendBio(mapQueueOf(device), bio);
+  if (device.delayedBioHead) {
+    for (let bio = device.delayedBioHead; bio; bio = bio.next) {
+      device.waiting++;
+      bio.state = BIO_MAP_QUEUE;
+    }
+    device.delayedBioTail.next = device.mapHead;
+    if (!device.mapHead) device.mapTail = device.delayedBioTail;
+    device.mapHead = device.delayedBioHead;
+    device.delayedBioHead = changetype<Bio>(0);
+    device.delayedBioTail = changetype<Bio>(0);
   }
   ready(device);
 }

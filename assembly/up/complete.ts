@@ -65,6 +65,7 @@ export function advance(original: Request, sectors: u32): void {
     bio = next;
   }
   if (!told) return;
+  trace(TRACE_COMPLETE, top.device, top.operation, top.sector, told, STATUS_OK);
   top.bioHead = bio;
   if (!bio) top.bioTail = bio;
   const segments = countSegments(bio);
@@ -101,7 +102,7 @@ export function toHost(bio: Bio): void {
   store<u32>(at, <u32>bio.lastPath | (<u32>bio.firstStatus << 16), 8);
 }
 
-/** Counts the end of a bio on its device and frees it. */
+/** Counts the end of a bio that came to its device, as against a part that was split off there, and frees it. */
 export function retire(bio: Bio): void {
   const device = bio.device;
   count(device, COUNTER_BIOS_ENDED, 1);

@@ -56,13 +56,13 @@ export function endIoFirst(clone: Request): bool {
 /** The status stands: progress goes up, then end_io decides. False: end_io's ring is full. */
 function told(original: Request, clone: Request): bool {
   if (clone.status != STATUS_OK) {
-    if (!original.firstStatus) original.firstStatus = clone.status;
-    const top = topOf(original);
-    if (!top.firstStatus) top.firstStatus = clone.status;
     if (clone.goodSectors) {
       advance(original, clone.goodSectors);
       clone.goodSectors = 0;
     }
+    if (!original.firstStatus) original.firstStatus = clone.status;
+    const top = topOf(original);
+    if (!top.firstStatus) top.firstStatus = clone.status;
   }
   return endIo(original, clone);
 }

@@ -18,7 +18,7 @@ import { RING_END_IO, askBio, askRequest, asked, decision, hasRoom } from '../re
 import { endBio, endRequest } from '../record/ended';
 import { bioOf, freeRequest, requestOf } from '../record/pool';
 import { REQUEST_END, REQUEST_KEPT, Request } from '../record/request';
-import { delayBio, delayRequest, redriveBio, requeue } from '../record/requeue';
+import { delayBio, delayRequest, redriveBio, requeue, wakeRested } from '../record/requeue';
 import { setHeader } from '../record/root';
 
 /** False: the ring is full. */
@@ -26,9 +26,7 @@ export function endIo(original: Request, clone: Request): bool {
   if (original.extent.hooks & HOOK_END_IO) {
     if (!hasRoom(RING_END_IO)) return false;
     clone.state = REQUEST_END;
-    const record = askRequest(RING_END_IO, original, clone.issuedAt, clone.status);
-    // what the target counted for was the clone's length; the original may have advanced since
-    record.sectors = clone.sectors;
+    askRequest(RING_END_IO, original, clone.issuedAt, clone.status);
     return true;
   }
   done(original, clone.status);
@@ -46,9 +44,9 @@ function freeClone(original: Request): void {
   const clone = original.clone;
   const lower = clone.device;
   original.clone = changetype<Request>(0);
-  original.device.rerunAt = 0;
   freeRequest(clone);
   returnCredit(lower);
+  wakeRested(original.device);
 }
 
 export function endIoBio(bio: Bio, status: u32): bool {
@@ -67,6 +65,7 @@ export function endIoBio(bio: Bio, status: u32): bool {
 function doneBio(bio: Bio, status: u32): void {
   bio.state = BIO_HELD;
   bio.device.inFlight--;
+  wakeRested(bio.device);
   endBio(bio, status);
 }
 

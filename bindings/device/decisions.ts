@@ -25,6 +25,7 @@ import {
   HEADER_RELEASE,
   ID_BIO,
   MAP_KILL,
+  MAP_REMAPPED,
   STATUS_IOERR,
 } from '../../assembly/abi.ts';
 import type { Core } from '../core/core.ts';
@@ -39,6 +40,8 @@ export interface TargetSlot {
   readonly target: Target;
   readonly name: string;
   readonly deviceName: string;
+  /** By device id: 1 for the devices of the target's own table. */
+  readonly below: Uint8Array;
   /** A hook of this target misbehaved. */
   misbehaved(error: RqdmError): void;
 }
@@ -195,7 +198,8 @@ export class Decisions {
       let verdict = MAP_KILL as number;
       try {
         const said: unknown = (slot.target as Required<Target>).prepMap(view);
-        if (isWhole(said, MAP_KILL)) verdict = said;
+        if (said === MAP_REMAPPED && slot.below[view.device] !== 1) misbehaves(slot, 'prepMap', view.device, DEVICE_BELOW);
+        else if (isWhole(said, MAP_KILL)) verdict = said;
         else misbehaves(slot, 'prepMap', said, MAP_VERDICTS);
       } catch (error) {
         misbehaves(slot, 'prepMap', error);
@@ -210,10 +214,14 @@ export class Decisions {
     for (let i = 0; i < count; i++) {
       const slot = this.#at(view, i);
       let verdict = MAP_KILL as number;
+      const { device } = view;
       try {
         const said: unknown = slot.target.map?.(view);
-        if (isWhole(said, MAP_KILL) && view.sector >= 0) verdict = said;
-        else misbehaves(slot, 'map', said, `${MAP_VERDICTS}, and a sector from 0 on`);
+        if (!isWhole(said, MAP_KILL)) misbehaves(slot, 'map', said, MAP_VERDICTS);
+        else if (said !== MAP_REMAPPED) verdict = said;
+        else if (view.device !== device) misbehaves(slot, 'map', `device ${view.device}`, `device ${device}, as prepMap chose`);
+        else if (isSector(view.sector)) verdict = said;
+        else misbehaves(slot, 'map', `sector ${view.sector}`, 'a whole number from 0 on');
       } catch (error) {
         misbehaves(slot, 'map', error);
       }
@@ -229,6 +237,12 @@ export class Decisions {
 }
 
 const MAP_VERDICTS = 'MAP_REMAPPED, MAP_SUBMITTED, MAP_REQUEUE, MAP_DELAY_REQUEUE or MAP_KILL';
+
+const DEVICE_BELOW = 'the id of a device that its own table names';
+
+function isSector(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}
 
 function isWhole(value: unknown, most: number): value is number {
   return typeof value === 'number' && value >= 0 && value <= most && (value | 0) === value;

@@ -10,18 +10,19 @@ import {
   OPERATION_FLUSH,
   OPERATION_READ,
   OPERATION_WRITE,
+  STATUS_IOERR,
 } from '../../assembly/abi.ts';
 import { RqdmError, RqdmIoError } from '../errors.ts';
-import { checkReplacement, type DeviceType } from '../table/check.ts';
+import { checkReplacement, checkTypeChange, type DeviceType } from '../table/check.ts';
 import { splitWords } from '../table/parse.ts';
 import type { TargetEvent } from '../target/target.ts';
 import type { IoBatch } from './batch.ts';
 import type { MapperServices } from './mapper.ts';
-import { checkRange, unalignedWrite } from './range.ts';
+import { bytesOf, checkRange, UnalignedWrites } from './range.ts';
 import { type DeviceStats, readStats } from './stats.ts';
 import { meaningOf } from './status.ts';
 import { LoadedTable, type TableHost } from './table.ts';
-import { type Failure, Transfer, type TransferOwner } from './transfers.ts';
+import { type Failure, Lane, Transfer, type TransferOwner } from './transfers.ts';
 
 export interface SuspendOptions {
   /** Keep what cannot be mapped for the next table, instead of failing it. */
@@ -60,11 +61,15 @@ export class MappedDevice extends EventEmitter<DeviceEvents> implements Transfer
   #inactive: LoadedTable | undefined;
   #state: State = 'running';
   #isNoflush = false;
+  /** The device or its mapper is being closed: nobody waits for anything that may never come. */
+  #isGivenUp = false;
   #outstanding = 0;
   #hookError: RqdmError | undefined;
   #closing: Promise<void> | undefined;
   #change: Promise<unknown> = Promise.resolve();
-  readonly #unalignedWrites: Map<number, Promise<void>> = new Map();
+  readonly #unalignedWrites: UnalignedWrites = new UnalignedWrites();
+  /** TransferOwner. */
+  readonly lane: Lane = new Lane();
 
   /** Use `mapper.createDevice`. The core's record `id` exists; `live` has not gone live yet. */
   constructor(services: MapperServices, host: TableHost, isReadOnly: boolean, live: LoadedTable) {
@@ -101,6 +106,10 @@ export class MappedDevice extends EventEmitter<DeviceEvents> implements Transfer
   get liveTable(): LoadedTable {
     return this.#live;
   }
+  /** The live table and the one that `load` has put beside it. */
+  get tables(): readonly LoadedTable[] {
+    return this.#inactive ? [this.#live, this.#inactive] : [this.#live];
+  }
   get isSuspended(): boolean {
     return this.#state === 'suspended';
   }
@@ -125,12 +134,14 @@ export class MappedDevice extends EventEmitter<DeviceEvents> implements Transfer
 
   /** Fills `view` from `position` on; returns its length. */
   readInto(view: Uint8Array, position: number): Promise<number> {
+    let bytes: Uint8Array;
     try {
-      checkRange(this, 'read', position, view.byteLength);
+      bytes = bytesOf(this, 'read', view);
+      checkRange(this, 'read', position, bytes.length);
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.#transfer(OPERATION_READ, position, view.byteLength, view);
+    return this.#transfer(OPERATION_READ, position, bytes.length, bytes);
   }
 
   /**
@@ -138,21 +149,43 @@ export class MappedDevice extends EventEmitter<DeviceEvents> implements Transfer
    * `unaligned` is set. The view must not change before the promise has settled.
    */
   write(view: Uint8Array, position: number, options: WriteOptions = {}): Promise<number> {
+    let bytes: Uint8Array;
     try {
-      checkRange(this, 'write', position, view.byteLength);
+      bytes = bytesOf(this, 'write', view);
+      checkRange(this, 'write', position, bytes.length);
       const block = this.blockBytes;
-      const isAtOddEnd = position + view.byteLength === this.size;
-      if (position % block !== 0 || (view.byteLength % block !== 0 && !isAtOddEnd)) {
-        if (options.unaligned) return unalignedWrite(this, this.#unalignedWrites, view, position, block);
+      const isAtOddEnd = position + bytes.length === this.size;
+      if (bytes.length > 0 && (position % block !== 0 || (bytes.length % block !== 0 && !isAtOddEnd))) {
+        if (options.unaligned) return this.#writeUnaligned(bytes, position);
         throw new RqdmError(
           'ERR_RQDM_ALIGNMENT',
-          `write of ${view.byteLength} bytes at position ${position} on ${this.name}: expected multiples of ${block}, or the option unaligned`,
+          `write of ${bytes.length} bytes at position ${position} on ${this.name}: expected multiples of ${block}, or the option unaligned`,
         );
       }
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.#transfer(OPERATION_WRITE, position, view.byteLength, view);
+    return this.#transfer(OPERATION_WRITE, position, bytes.length, bytes);
+  }
+
+  async #writeUnaligned(bytes: Uint8Array, position: number): Promise<number> {
+    this.#outstanding++;
+    try {
+      return await this.#unalignedWrites.write(
+        {
+          size: this.size,
+          blockBytes: this.blockBytes,
+          readRaw: (at, view) => this.#transfer(OPERATION_READ, at, view.length, view),
+          writeRaw: (at, view) => this.#transfer(OPERATION_WRITE, at, view.length, view),
+        },
+        bytes,
+        position,
+      );
+    } finally {
+      this.ended();
+      // between two drives: whoever waits for the end of all I/O must look again
+      this.#services.pump.schedule();
+    }
   }
 
   /** Resolves when every write acknowledged before the call is on stable storage, on whatever paths it went. */
@@ -163,13 +196,15 @@ export class MappedDevice extends EventEmitter<DeviceEvents> implements Transfer
 
   /** Many I/Os over the arena, as one plug; resolves with how many failed (`batch.statuses` says which). */
   batch(batch: IoBatch): Promise<number> {
-    checkRange(this, 'batch', 0, 0);
-    this.#outstanding++;
-    return this.#services.batches.run(this.id, this.blockBytes, batch, () => this.ended());
+    try {
+      checkRange(this, 'batch', 0, 0);
+      return this.#services.batches.run(this, batch);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   #transfer(operation: number, position: number, length: number, data: Uint8Array | undefined): Promise<number> {
-    this.#services.pump.assertAlive();
     if (length === 0 && operation !== OPERATION_FLUSH) return Promise.resolve(0);
     return new Promise((resolve, reject) => {
       this.#outstanding++;
@@ -177,7 +212,12 @@ export class MappedDevice extends EventEmitter<DeviceEvents> implements Transfer
     });
   }
 
-  /** TransferOwner. */
+  /** BatchOwner. */
+  began(): void {
+    this.#outstanding++;
+  }
+
+  /** TransferOwner, BatchOwner. */
   ended(): void {
     this.#outstanding--;
   }
@@ -197,8 +237,10 @@ export class MappedDevice extends EventEmitter<DeviceEvents> implements Transfer
     };
     const first = meaningOf(failure.firstStatus);
     const isOther = failure.firstStatus !== 0 && failure.firstStatus !== failure.status;
-    const cause = this.#hookError ?? (isOther ? new RqdmError(first.code, `first error: ${first.reason}`) : undefined);
-    return new RqdmIoError(code, this.#hookError ? this.#hookError.message : reason, details, cause);
+    // a hook that misbehaves kills with IOERR; what failed otherwise meanwhile is none of its doing
+    const hookError = failure.status === STATUS_IOERR ? this.#hookError : undefined;
+    const cause = hookError ?? (isOther ? new RqdmError(first.code, `first error: ${first.reason}`) : undefined);
+    return new RqdmIoError(code, hookError ? hookError.message : reason, details, cause);
   }
 
   // ---- table ------------------------------------------------------------------------------------------------
@@ -240,12 +282,7 @@ export class MappedDevice extends EventEmitter<DeviceEvents> implements Transfer
         this.#live.lines.map(({ type }) => type),
         table.lines.map(({ type }) => type),
       );
-      if (table.type !== this.#live.type) {
-        throw new RqdmError(
-          'ERR_RQDM_TABLE',
-          `can't change device type after initial table load: ${this.name} is ${this.#live.type}-based, the table ${table.type}-based`,
-        );
-      }
+      checkTypeChange(this.#live.type, table.type);
       this.#services.checkLoop(this, table);
     } catch (error) {
       table.destroy();
@@ -272,12 +309,13 @@ export class MappedDevice extends EventEmitter<DeviceEvents> implements Transfer
   /** Swaps in the inactive table, if there is one (suspending first if need be), and lets I/O through again. */
   resume(): Promise<void> {
     return this.#inOrder(async () => {
+      this.#assertOpen('resume');
       if (this.#inactive && this.#state === 'running') await this.#suspend(false);
       if (this.#state !== 'suspended') return;
       this.#swap();
       for (const { target } of this.#live.lines) target.preresume?.();
+      this.#live.each('resume', (target) => target.resume?.());
       this.#setState('running', DEVICE_RUNNING);
-      for (const { target } of this.#live.lines) target.resume?.();
       this.#services.pump.drive();
     });
   }
@@ -296,13 +334,14 @@ export class MappedDevice extends EventEmitter<DeviceEvents> implements Transfer
     this.#isNoflush = isNoflush;
     this.#state = 'suspending';
     // while the queue still runs: what the target gives up now ends, or waits if noflush
-    for (const { target } of this.#live.lines) target.presuspend?.(isNoflush);
+    this.#live.each('presuspend', (target) => target.presuspend?.(isNoflush));
     pump.drive();
     this.#setState('suspending', DEVICE_SUSPENDING);
     pump.drive();
-    await this.#until(() => this.#isDrained());
+    await this.#until(() => this.#isGivenUp || this.#isDrained());
+    if (this.#isGivenUp) throw new RqdmError('ERR_RQDM_CLOSED', `suspend: ${this.name} is being closed`);
     this.#setState('suspended', DEVICE_SUSPENDED);
-    for (const { target } of this.#live.lines) target.postsuspend?.();
+    this.#live.each('postsuspend', (target) => target.postsuspend?.());
   }
 
   #isDrained(): boolean {
@@ -360,31 +399,46 @@ export class MappedDevice extends EventEmitter<DeviceEvents> implements Transfer
    * the same promise.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#inOrder(() => this.#close());
+    if (this.#closing) return this.#closing;
+    if (this.holders > 0) {
+      const error = new RqdmError('ERR_RQDM_BUSY', `${this.name} is in use by another device's table: close that one first`);
+      return Promise.reject(error);
+    }
+    this.#closing = this.#inOrder(() => this.#close());
     return this.#closing;
   }
 
-  async #close(): Promise<void> {
-    if (this.holders > 0) {
-      this.#closing = undefined;
-      throw new RqdmError('ERR_RQDM_BUSY', `${this.name} is in use by another device's table: close that one first`);
-    }
+  get isClosing(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  /** What waits for a path or for a resume fails: nobody is left who would bring either. */
+  giveUpWaiting(): void {
     const { pump } = this.#services;
-    const wasSuspended = this.#state === 'suspended';
+    const before = this.#state;
     this.#state = 'closing';
+    this.#isGivenUp = true;
+    // what was held back by a suspend has no table to go to any more
+    if (before === 'suspended') pump.core.exports.setExtents(this.id, 0, 0, 0, this.#live.level);
+    else this.#live.each('presuspend', (target) => target.presuspend?.(false));
+    pump.core.exports.setState(pump.clock(), this.id, DEVICE_RUNNING, 0);
+    pump.core.exports.kick(pump.clock(), this.id);
+    pump.drive();
+  }
+
+  async #close(): Promise<void> {
+    const { pump } = this.#services;
     if (!pump.poisoned) {
-      if (wasSuspended) {
-        // what was held back by the suspend has no table to go to any more
-        pump.core.exports.setExtents(this.id, 0, 0, 0, this.#live.level);
-        pump.core.exports.setState(pump.clock(), this.id, DEVICE_RUNNING, 0);
-      } else {
-        for (const { target } of this.#live.lines) target.presuspend?.(false);
+      this.giveUpWaiting();
+      try {
+        await this.#until(() => this.#outstanding === 0 && pump.core.figures(this.id)[FIGURE_BIOS] === 0);
+      } catch (error) {
+        // the core has failed: all I/O has been rejected, and what is left is to let go
+        if (error !== pump.poisoned) throw error;
       }
-      pump.core.exports.kick(pump.clock(), this.id);
-      pump.drive();
-      await this.#until(() => this.#outstanding === 0 && pump.core.figures(this.id)[FIGURE_BIOS] === 0);
     }
     this.#inactive?.destroy();
+    this.#inactive = undefined;
     this.#live.destroy();
     this.#state = 'closed';
     await this.#services.removeDevice(this);
@@ -426,10 +480,16 @@ export class MappedDevice extends EventEmitter<DeviceEvents> implements Transfer
 
   /** A hook misbehaved: the I/Os that it killed say so. */
   misbehaved(error: RqdmError): void {
-    this.#hookError = error;
     this.#services.log(error.message);
+    this.#blame(error);
+  }
+
+  /** I/O that comes from the devices above fails there too, for the same reason. */
+  #blame(error: RqdmError): void {
+    this.#hookError = error;
     this.#services.pump.afterwards(() => {
       this.#hookError = undefined;
     });
+    for (const above of this.#services.devicesAbove(this)) above.#blame(error);
   }
 }

@@ -66,6 +66,8 @@ export interface MapperServices {
   readonly transfers: Transfers;
   readonly batches: Batches;
   removeDevice(device: MappedDevice): Promise<void>;
+  /** Devices whose live table names this one. */
+  devicesAbove(device: MappedDevice): MappedDevice[];
   /** Throws if the table reaches the device itself. */
   checkLoop(device: MappedDevice, table: LoadedTable): void;
   log(line: string): void;
@@ -120,6 +122,7 @@ export class DeviceMapper implements AsyncDisposable {
       transfers: new Transfers(this.#pump),
       batches: new Batches(this.#pump),
       removeDevice: (device) => this.#removeDevice(device),
+      devicesAbove: (device) => this.#devicesAbove(device),
       checkLoop: (device, table) => this.#checkLoop(device, table),
       log,
     };
@@ -186,7 +189,7 @@ export class DeviceMapper implements AsyncDisposable {
   async openPlain(word: string, options: { readonly elevator?: string } = {}): Promise<PlainDevice> {
     this.#assertOpen();
     const elevator = elevatorNumber(options.elevator);
-    const found = this.#find(word) ?? this.#openBacking(word, false);
+    const found = this.#find(word, false) ?? this.#openBacking(word, false);
     if (!(found instanceof BackingDevice)) {
       throw new RqdmError('ERR_RQDM_WORD', `"${word}" names a mapped device: expected a backing word`);
     }
@@ -268,6 +271,8 @@ export class DeviceMapper implements AsyncDisposable {
 
   async #close(): Promise<void> {
     const inOrder = [...this.#mapped.values()].sort((a, b) => b.level - a.level);
+    // what a lower device holds back would keep the ones above it waiting
+    if (!this.#pump.poisoned) for (const device of inOrder) device.giveUpWaiting();
     for (const device of inOrder) await device.close();
     await Promise.all([...this.#plain].map((device) => device.close()));
     await Promise.all([...this.#closings]);
@@ -297,6 +302,7 @@ export class DeviceMapper implements AsyncDisposable {
       hold: (word) => this.#hold(word, options.readOnly === true),
       letGo: (device) => this.#letGo(device),
       sizeOf: (word) => this.#sizeOf(word, options.readOnly === true),
+      letGoUnheld: () => this.#letGoUnheld(),
       allocateExtents: (count) => this.#extents.allocate(count),
       freeExtents: (first, count) => this.#extents.free(first, count),
       isNoflushSuspending: () => holder.device?.isNoflushSuspending ?? false,
@@ -324,16 +330,20 @@ export class DeviceMapper implements AsyncDisposable {
   }
 
   #hold(word: string, isReadOnly: boolean): OpenedDevice {
-    const device = this.#find(word) ?? this.#openBacking(word, isReadOnly);
+    const device = this.#find(word, isReadOnly) ?? this.#openBacking(word, isReadOnly);
+    if (this.#mapped.get(device.word)?.isClosing && !(device instanceof BackingDevice)) {
+      throw new RqdmError('ERR_RQDM_CLOSED', `${device.word} is being closed`);
+    }
     device.holders++;
     return device;
   }
 
   /** A device that is there already: a mapped one by name or number, a backing one by number or by the same word. */
-  #find(word: string): OpenedDevice | undefined {
+  #find(word: string, isReadOnly: boolean): OpenedDevice | undefined {
     const mapped = this.getDevice(word);
     if (mapped) return this.#byId[mapped.id];
-    return this.#backing.get(word) ?? this.#byId.find((device) => device?.number === word);
+    const backing = this.#backing.get(writableKey(word)) ?? (isReadOnly ? this.#backing.get(word) : undefined);
+    return backing ?? this.#byId.find((device) => device?.number === word);
   }
 
   #openBacking(word: string, isReadOnly: boolean): BackingDevice {
@@ -358,7 +368,7 @@ export class DeviceMapper implements AsyncDisposable {
     this.#cacheDomains.set(path.cacheKey, domain);
     const device = new BackingDevice(this.#core, id, `${BACKING_MAJOR}:${id}`, domain, path, 'mq-deadline');
     this.#byId[id] = device;
-    this.#backing.set(word, device);
+    this.#backing.set(isReadOnly ? word : writableKey(word), device);
     this.#pump.paths[id] = path;
     return device;
   }
@@ -372,33 +382,52 @@ export class DeviceMapper implements AsyncDisposable {
   #letGo(device: OpenedDevice): void {
     device.holders--;
     if (device.holders > 0 || !(device instanceof BackingDevice)) return;
-    this.#backing.delete(device.word);
+    for (const [key, held] of this.#backing) if (held === device) this.#backing.delete(key);
     const closing = device.path.close().finally(() => {
       this.#pump.paths[device.id] = undefined;
       this.#byId[device.id] = undefined;
-      this.#core.exports.destroyDevice(device.id);
+      if (!this.#pump.poisoned) this.#core.exports.destroyDevice(device.id);
       this.#closings.delete(closing);
     });
     this.#closings.add(closing);
   }
 
   #sizeOf(word: string, isReadOnly: boolean): number | undefined {
-    const found = this.#find(word);
+    const found = this.#find(word, isReadOnly);
     if (found) return found.sizeSectors;
     if (!isBackingWord(word)) return undefined;
     try {
-      // opened now and held by nobody: the constructor that follows finds it under the same word
+      // opened now and held by nobody: the constructor that follows finds it under the same word, or `letGoUnheld`
       return this.#openBacking(word, isReadOnly).sizeSectors;
     } catch {
       return undefined; // the constructor tells it, with the word's place
     }
   }
 
+  #letGoUnheld(): void {
+    for (const device of [...this.#backing.values()]) {
+      if (device.holders > 0) continue;
+      device.holders++;
+      this.#letGo(device);
+    }
+  }
+
+  #devicesAbove(device: MappedDevice): MappedDevice[] {
+    return [...this.#mapped.values()].filter((above) => above.liveTable.devices.some(({ id }) => id === device.id));
+  }
+
   #checkLoop(device: MappedDevice, table: LoadedTable): void {
+    const tooLow = this.#devicesAbove(device).find((above) => above.level <= table.level);
+    if (tooLow) {
+      throw new RqdmError(
+        'ERR_RQDM_TABLE',
+        `the table of ${device.name} would lie ${table.level} devices deep, under ${tooLow.name} of level ${tooLow.level}: reload ${tooLow.name} later, or take a table that is not deeper`,
+      );
+    }
     const reaches = (other: OpenedDevice): boolean => {
       if (other.id === device.id) return true;
       const mapped = [...this.#mapped.values()].find((candidate) => candidate.id === other.id);
-      return mapped?.liveTable.devices.some(reaches) ?? false;
+      return mapped?.tables.some((other) => other.devices.some(reaches)) ?? false;
     };
     if (table.devices.some(reaches)) {
       throw new RqdmError(
@@ -420,6 +449,11 @@ function elevatorNumber(name = 'mq-deadline'): number {
   const elevator = ELEVATORS.get(name);
   if (elevator !== undefined) return elevator;
   throw new RqdmError('ERR_RQDM_ELEVATOR', `elevator "${name}": expected ${[...ELEVATORS.keys()].join(' or ')}`);
+}
+
+/** A word opened for writing; under the word itself stands what a read-only table has opened. */
+function writableKey(word: string): string {
+  return `rw ${word}`;
 }
 
 function checkName(name: string): void {

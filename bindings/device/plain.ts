@@ -1,12 +1,6 @@
 // A backing device by itself: I/O goes straight to its own queue, without a map above it. To compare with (benches), and
 // for whoever wants the merging of one queue and nothing else.
-import {
-  FIGURE_BIOS,
-  OPERATION_FLUSH,
-  OPERATION_READ,
-  OPERATION_WRITE,
-  SETTING_ELEVATOR,
-} from '../../assembly/abi.ts';
+import { FIGURE_BIOS, OPERATION_FLUSH, OPERATION_READ, OPERATION_WRITE, SETTING_ELEVATOR } from '../../assembly/abi.ts';
 import { RqdmError, RqdmIoError } from '../errors.ts';
 import type { IoBatch } from './batch.ts';
 import type { MapperServices } from './mapper.ts';

@@ -58,6 +58,8 @@ const ISSUE_WORDS = ISSUE_BYTES / 4;
 const ISSUE_DOUBLES = ISSUE_BYTES / 8;
 const COMPLETE_WORDS = COMPLETE_BYTES / 4;
 const ZEROS = new Uint8Array(65536);
+/** Plugs that may follow each other before the event loop goes round. */
+const PLUGS_A_TURN = 64;
 const ASKS = WANT_RELEASE | WANT_END_IO_FIRST | WANT_END_IO | WANT_PREP_MAP | WANT_MAP | WANT_FILL;
 
 /** Who is told when a bio has ended. The upper bits of a tag name it, the lower 20 are its own. */
@@ -113,6 +115,7 @@ export class Pump implements PathSink {
   #isDriving = false;
   #isWanted = false;
   #isScheduled = false;
+  #plugsThisTurn = 0;
   #timer: NodeJS.Timeout | undefined;
   #timerAt = 0;
   #isPlugged = 1;
@@ -252,18 +255,29 @@ export class Pump implements PathSink {
 
   // ---- when to run -------------------------------------------------------------------------------------------
 
-  /** Runs when this turn's microtasks have drained: what is submitted until then is one plug. */
+  /**
+   * Runs when this turn's microtasks have drained: what is submitted until then is one plug. Where answers come at once,
+   * an endless `await device.read()` would never leave them: after some plugs timers and sockets have their turn.
+   */
   schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     // from a microtask, nextTick comes after the microtask queue has drained
-    queueMicrotask(() => {
-      process.nextTick(() => {
-        this.#isScheduled = false;
-        this.drive();
-      });
-    });
+    if (this.#plugsThisTurn < PLUGS_A_TURN) queueMicrotask(this.#afterMicrotasks);
+    else setImmediate(this.#driveScheduled);
   }
+
+  readonly #afterMicrotasks = (): void => process.nextTick(this.#driveScheduled);
+
+  readonly #driveScheduled = (): void => {
+    this.#isScheduled = false;
+    if (this.#plugsThisTurn++ === 0) setImmediate(this.#beginTurn).unref();
+    this.drive();
+  };
+
+  readonly #beginTurn = (): void => {
+    this.#plugsThisTurn = 0;
+  };
 
   /** PathSink: answers were added outside of `issue`. */
   wake(): void {

@@ -65,7 +65,10 @@ export class UnalignedWrites {
     const last = Math.floor((position + view.byteLength - 1) / block);
     const before: Promise<unknown>[] = [];
     for (const other of this.#workedOn) if (other.first <= last && first <= other.last) before.push(other.end);
-    const result = Promise.all(before).then(() => readChangeWrite(device, view, position, first * block, (last + 1) * block));
+    const length = view.byteLength;
+    const result = Promise.all(before).then(() =>
+      readChangeWrite(device, view, length, position, first * block, (last + 1) * block),
+    );
     const own: WorkedOn = { first, last, end: result.catch(() => {}) };
     this.#workedOn.add(own);
     void own.end.then(() => this.#workedOn.delete(own));
@@ -76,6 +79,7 @@ export class UnalignedWrites {
 async function readChangeWrite(
   device: ReadWrite,
   view: Uint8Array,
+  length: number,
   position: number,
   start: number,
   wholeEnd: number,
@@ -87,7 +91,10 @@ async function readChangeWrite(
   const reads = [device.readRaw(start, whole.subarray(0, Math.min(block, whole.length)))];
   if (lastBlock > start) reads.push(device.readRaw(lastBlock, whole.subarray(lastBlock - start)));
   for (const read of await Promise.allSettled(reads)) if (read.status === 'rejected') throw read.reason;
+  if (view.byteLength !== length) {
+    throw new RqdmError('ERR_RQDM_BUFFER', `the buffer of ${length} bytes was detached or shrunk before its I/O had ended`);
+  }
   whole.set(view, position - start);
   await device.writeRaw(start, whole);
-  return view.byteLength;
+  return length;
 }

@@ -12,6 +12,7 @@ import {
   HOOK_PREP_MAP,
   SETTING_HAS_CACHE,
   SETTING_READ_ONLY,
+  STATUS_IOERR,
 } from '../../assembly/abi.ts';
 import { RqdmError, RqdmTableError } from '../errors.ts';
 import type { DeviceReference, PathLimits } from '../path/reference.ts';
@@ -24,10 +25,11 @@ import {
   decideType,
 } from '../table/check.ts';
 import { parseTable, type TableLine } from '../table/parse.ts';
-import { printTable } from '../table/print.ts';
+import { printTable, quoteWord } from '../table/print.ts';
 import type { TargetRegistry } from '../target/registry.ts';
 import type { Target, TargetContext, TargetEvent, TargetExtent } from '../target/target.ts';
 import { applyLimits, type OpenedDevice } from './opened.ts';
+import type { TargetSlot } from './decisions.ts';
 import type { Pump } from './pump.ts';
 
 /** What a table needs of the mapper and of the device that loads it. */
@@ -44,6 +46,8 @@ export interface TableHost {
   letGo(device: OpenedDevice): void;
   /** Size of what a word names, without holding it; undefined if it names nothing. */
   sizeOf(word: string): number | undefined;
+  /** Closes what `sizeOf` has opened and no table holds. */
+  letGoUnheld(): void;
   allocateExtents(count: number): number;
   freeExtents(first: number, count: number): void;
   isNoflushSuspending(): boolean;
@@ -60,6 +64,9 @@ const LIMITS_WITHOUT_DEVICES: PathLimits = {
   logicalBlockSectors: 1,
   physicalBlockSectors: 1,
 };
+
+/** Levels of mapped devices above a backing one (STACK_LEVELS of assembly/limits.ts). */
+const LEVELS_MAX = 8;
 
 /** How many of a usable set the core watches (PATH_SLOTS of assembly/limits.ts, less the spare slot). */
 const PATHS_WATCHED = 127;
@@ -85,17 +92,17 @@ export class LoadedTable {
   readonly sizeSectors: number;
   /** Exact size in bytes: less than `sizeSectors` * 512 where every device has the same odd end. */
   readonly sizeBytes: number;
-  readonly level: number;
   readonly hasCache: boolean;
   /** Undefined for a table without devices: the device keeps the limits it has. */
   readonly limits: PathLimits | undefined;
   readonly #host: TableHost;
   readonly #devices: readonly OpenedDevice[];
-  #firstExtent = -1;
-  #extentCount = 0;
+  readonly #extents: readonly CoreExtent[];
+  #firstExtent: number;
   #isLive = false;
   #isDestroyed = false;
   #hasNewPaths = false;
+  #isBusyBlamed = false;
   readonly #timers: Set<NodeJS.Timeout>;
   #stopAsking: (() => void) | undefined;
 
@@ -113,10 +120,17 @@ export class LoadedTable {
     this.type = type;
     const last = (lines.at(-1) as LoadedLine).line;
     this.sizeSectors = last.startSector + last.lengthSectors;
-    this.sizeBytes = exactSize(lines, devices, this.sizeSectors);
-    this.level = devices.reduce((most, device) => Math.max(most, device.level), -1) + 1 || 1;
+    this.sizeBytes = exactSize(lines, this.sizeSectors);
     this.hasCache = devices.some((device) => device.hasCache);
     this.limits = stackLimits(lines);
+    this.#extents = lines.flatMap((loaded) => extentsOf(loaded));
+    // taken here, so that a table which has been loaded can also go live
+    this.#firstExtent = host.allocateExtents(this.#extents.length);
+  }
+
+  /** One more than the highest device below: those may have been given other tables since this one was loaded. */
+  get level(): number {
+    return this.#devices.reduce((most, device) => Math.max(most, device.level), 0) + 1;
   }
 
   /**
@@ -136,7 +150,7 @@ export class LoadedTable {
         const slot = freeSlot(host.pump);
         const early: { published: readonly DeviceReference[] | undefined } = { published: undefined };
         const context = makeContext(host, line, devices, timers, early, current, lines.length);
-        const target = type.construct(line.words, context);
+        const target = construct(type, line, context, host.deviceName);
         const loaded = new LoadedLine({ line, type }, target, slot);
         loaded.published = early.published;
         lines.push(loaded);
@@ -144,35 +158,38 @@ export class LoadedTable {
           target,
           name: type.name,
           deviceName: host.deviceName,
+          below: new Uint8Array(devices.reduce((most, device) => Math.max(most, device.id + 1), 0)),
           misbehaved: (error) => host.misbehaved(error),
         };
       }
+      for (const { slot } of lines) for (const { id } of devices) (host.pump.targets[slot] as TargetSlot).below[id] = 1;
       const decided = decideType(lines, { liveType, requestedType: host.requestedType });
       for (const { target } of lines) {
         target.iterateDevices?.((device, start, length) => checkDeviceArea(device, device.word, start, length));
       }
       checkAlignment(lines.map((loaded) => ({ line: loaded.line, blockSectors: blockOf(loaded.target) })));
       checkMaps(lines);
+      checkLevel(devices);
       table = new LoadedTable(host, lines, devices, decided, timers);
       return table;
     } catch (error) {
+      for (const timer of timers) clearTimeout(timer);
       for (const loaded of lines) {
-        loaded.target.destroy?.();
+        destroyTarget(host, loaded);
         host.pump.targets[loaded.slot] = undefined;
       }
       for (const device of devices) host.letGo(device);
       throw error;
+    } finally {
+      host.letGoUnheld();
     }
   }
 
   /** Writes the table to the core. Nothing of an older table is in flight on the device. */
   goLive(): void {
     const { pump, deviceId } = this.#host;
-    const extents = this.lines.flatMap((loaded) => extentsOf(loaded));
-    this.#extentCount = extents.length;
-    this.#firstExtent = this.#host.allocateExtents(extents.length);
     const { exports } = pump.core;
-    extents.forEach((extent, index) => {
+    this.#extents.forEach((extent, index) => {
       exports.setExtent(
         this.#firstExtent + index,
         extent.start,
@@ -186,10 +203,11 @@ export class LoadedTable {
         extent.ioSectorsMax,
       );
     });
-    exports.setExtents(deviceId, this.#firstExtent, extents.length, this.sizeSectors, this.level);
+    exports.setExtents(deviceId, this.#firstExtent, this.#extents.length, this.sizeSectors, this.level);
     if (this.limits) applyLimits(pump.core, deviceId, this.limits);
     exports.configureDevice(deviceId, SETTING_HAS_CACHE, this.hasCache ? 1 : 0);
     exports.configureDevice(deviceId, SETTING_READ_ONLY, this.#host.isReadOnly ? 1 : 0);
+    pump.core.figures(deviceId)[FIGURE_BUSY] = 0;
     this.#isLive = true;
     this.#applyPaths();
     this.#applyBusy();
@@ -231,10 +249,56 @@ export class LoadedTable {
     if (this.type !== 'request' || !loaded.target.busy) return;
     const { pump, deviceId } = this.#host;
     const figures = pump.core.figures(deviceId);
-    const isBusy = loaded.target.busy() ? 1 : 0;
+    const isBusy = this.#askBusy(loaded) ? 1 : 0;
     if (figures[FIGURE_BUSY] === isBusy) return;
     figures[FIGURE_BUSY] = isBusy;
-    if (!isBusy) pump.afterwards(() => pump.core.exports.kick(pump.clock(), deviceId));
+    if (!isBusy) this.kick();
+  }
+
+  #askBusy(loaded: LoadedLine): boolean {
+    let said: unknown;
+    try {
+      said = loaded.target.busy?.();
+    } catch (error) {
+      said = error;
+    }
+    if (typeof said === 'boolean') return said;
+    if (!this.#isBusyBlamed) {
+      this.#isBusyBlamed = true; // it is asked after every batch: told once
+      const text = said instanceof Error ? `threw: ${said.message}` : `returned ${String(said)}: expected true or false`;
+      this.#host.log(`target ${loaded.type.name} of ${this.#host.deviceName}: hook busy ${text}`);
+      void Promise.resolve(said).catch(() => {});
+    }
+    return false;
+  }
+
+  /** Asks again about what waits. */
+  kick(): void {
+    const { pump, deviceId } = this.#host;
+    pump.enter(() => {
+      if (!this.#isLive) return;
+      this.#afterHooks();
+      pump.core.exports.kick(pump.clock(), deviceId);
+    });
+  }
+
+  /** Ends an I/O that a hook of this table has kept. */
+  finish(id: number, status: number): void {
+    const { pump } = this.#host;
+    const isStatus = Number.isInteger(status) && status >= 0 && status <= 255;
+    pump.enter(() => void pump.core.exports.finish(pump.clock(), id, isStatus ? status : STATUS_IOERR));
+  }
+
+  /** A life-cycle hook of each target. One that throws is told, and keeps no other from its own. */
+  each(hook: string, run: (target: Target) => void): void {
+    for (const { target, type } of this.lines) {
+      try {
+        run(target);
+      } catch (error) {
+        const text = error instanceof Error ? error.message : String(error);
+        this.#host.log(`target ${type.name} of ${this.#host.deviceName}: hook ${hook} threw: ${text}`);
+      }
+    }
   }
 
   /** Lets go of everything. The table is not live, or its device holds no I/O. */
@@ -245,10 +309,10 @@ export class LoadedTable {
     this.#stopAsking?.();
     for (const timer of this.#timers) clearTimeout(timer);
     for (const loaded of this.lines) {
-      loaded.target.destroy?.();
+      destroyTarget(this.#host, loaded);
       this.#host.pump.targets[loaded.slot] = undefined;
     }
-    if (this.#firstExtent >= 0) this.#host.freeExtents(this.#firstExtent, this.#extentCount);
+    this.#host.freeExtents(this.#firstExtent, this.#extents.length);
     for (const device of this.#devices) this.#host.letGo(device);
   }
 
@@ -258,7 +322,7 @@ export class LoadedTable {
 
   /** The lines as dmsetup prints them; devices as `MAJOR:MINOR`, or as the words that named them. */
   print(kind: 'info' | 'table', names: 'number' | 'word'): string {
-    const name = (device: DeviceReference): string => (names === 'number' ? device.number : device.word);
+    const name = (device: DeviceReference): string => (names === 'number' ? device.number : (quoteWord(device.word) ?? device.word));
     return printTable(
       this.lines.map(({ line, target, type }) => ({
         startSector: line.startSector,
@@ -271,6 +335,29 @@ export class LoadedTable {
 }
 
 // ---- construction ----------------------------------------------------------------------------------------
+
+function construct(type: LoadedLine['type'], line: TableLine, context: TargetContext, deviceName: string): Target {
+  const who = `target ${type.name} of ${deviceName}: construct`;
+  let made: unknown;
+  try {
+    made = type.construct(line.words, context);
+  } catch (cause) {
+    if (cause instanceof RqdmError) throw cause;
+    throw new RqdmError('ERR_RQDM_HOOK', `${who} threw: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+  if (typeof made === 'object' && made !== null && typeof (made as Partial<Target>).status === 'function') return made as Target;
+  void Promise.resolve(made).catch(() => {});
+  throw new RqdmError('ERR_RQDM_HOOK', `${who} returned ${String(made)}: expected a target with a method status`);
+}
+
+function destroyTarget(host: TableHost, { target, type }: LoadedLine): void {
+  try {
+    target.destroy?.();
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    host.log(`target ${type.name} of ${host.deviceName}: hook destroy threw: ${text}`);
+  }
+}
 
 function freeSlot(pump: Pump): number {
   const free = pump.targets.indexOf(undefined);
@@ -316,8 +403,8 @@ function makeContext(
       if (loaded) loaded.publish(index, published);
       else early.published = published;
     },
-    kick: () => pump.afterwards(() => pump.core.exports.kick(pump.clock(), host.deviceId)),
-    finish: (id, status) => pump.afterwards(() => void pump.core.exports.finish(pump.clock(), id, status)),
+    kick: () => table()?.kick(),
+    finish: (id, status) => table()?.finish(id, status),
     event: (event) => host.event(event),
     log: (text) => host.log(text),
     isNoflushSuspending: () => host.isNoflushSuspending(),
@@ -360,11 +447,14 @@ function blockOf(target: Target): number {
   return block;
 }
 
-function exactSize(lines: readonly LoadedLine[], devices: readonly OpenedDevice[], sizeSectors: number): number {
-  const whole = sizeSectors * 512;
-  const exact = devices[0]?.sizeBytes;
-  if (lines.length !== 1 || exact === undefined || Math.ceil(exact / 512) !== sizeSectors) return whole;
-  return devices.every((device) => device.sizeBytes === exact) ? exact : whole;
+/** The last sector is as short as it is on a device whose odd end the last line reaches. */
+function exactSize(lines: readonly LoadedLine[], sizeSectors: number): number {
+  let missing = 0;
+  (lines.at(-1) as LoadedLine).target.iterateDevices?.((device, start, length) => {
+    const { sizeBytes } = device as OpenedDevice;
+    if (start + length === device.sizeSectors) missing = Math.max(missing, device.sizeSectors * 512 - sizeBytes);
+  });
+  return sizeSectors * 512 - missing;
 }
 
 /** Spec-core 10.6, as far as the core has these limits. */
@@ -454,13 +544,29 @@ function devicesOfExtents(target: Target): DeviceReference[] {
   return devices;
 }
 
-/** A target must say where I/O goes, by stretches or by a hook. */
+function checkLevel(devices: readonly OpenedDevice[]): void {
+  const highest = devices.find((device) => device.level >= LEVELS_MAX);
+  if (!highest) return;
+  throw new RqdmTableError('too many levels of devices', {
+    detail: `${highest.word} stands on ${LEVELS_MAX} others already: expected at most ${LEVELS_MAX}`,
+  });
+}
+
+/** A target must say where I/O goes, by stretches that cover it or by a hook. */
 function checkMaps(lines: readonly LoadedLine[]): void {
   for (const { line, target, type } of lines) {
-    if (target.prepMap || (target.extents && target.extents.length > 0)) continue;
-    throw new RqdmTableError(`target type ${type.name} maps nothing`, {
-      detail: 'expected extents or a prepMap hook',
-      place: { line: line.line, word: 2 },
-    });
+    const place = { line: line.line, word: 2 };
+    const fail = (text: string, detail: string): never => {
+      throw new RqdmTableError(`target type ${type.name} ${text}`, { detail, place });
+    };
+    if (target.prepMap) continue;
+    if (!target.extents?.length) fail('maps nothing', 'expected extents or a prepMap hook');
+    let end = 0;
+    for (const { start, length, kind, device } of target.extents ?? []) {
+      if (start !== end || !(length > 0)) fail('leaves a gap', `expected an extent that starts at ${end}, got ${start}`);
+      if (kind === 'device' && !device) fail('maps nothing', 'an extent of kind device names none');
+      end += length;
+    }
+    if (end !== line.lengthSectors) fail('leaves a gap', `its extents end at ${end}, its line at ${line.lengthSectors}`);
   }
 }

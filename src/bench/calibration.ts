@@ -27,8 +27,6 @@ export function calibrate(): Result[] {
   ];
 }
 
-let sink = 0;
-
 function measureSteps(): number {
   const start = performance.now();
   let x = 2463534242;
@@ -37,8 +35,8 @@ function measureSteps(): number {
     x ^= x >>> 17;
     x ^= x << 5;
   }
-  sink ^= x;
-  return STEPS / (performance.now() - start) / 1000;
+  // 0 is never reached, which only we know: the loop has to run
+  return x === 0 ? 0 : STEPS / (performance.now() - start) / 1000;
 }
 
 const SOURCE = new Uint8Array(COPY_BYTES).fill(1);
@@ -47,6 +45,5 @@ const TARGET = new Uint8Array(COPY_BYTES);
 function measureCopies(): number {
   const start = performance.now();
   for (let i = 0; i < COPIES; i++) TARGET.set(SOURCE);
-  sink ^= TARGET[0] as number;
   return (COPIES * COPY_BYTES) / (performance.now() - start) / 1e6;
 }

@@ -1,6 +1,13 @@
 // The same work by this library: waves of the batch call, or a promise for each I/O.
 
-import { type DeviceMapper, type IoBatch, type Lease, type MappedDevice, OPERATION_READ, OPERATION_WRITE } from '../../bindings/index.ts';
+import {
+  type DeviceMapper,
+  type IoBatch,
+  type Lease,
+  type MappedDevice,
+  OPERATION_READ,
+  OPERATION_WRITE,
+} from '../../bindings/index.ts';
 import type { FileLoad } from './file-baseline.ts';
 
 /** I/Os a second in waves: `depth` are submitted together, and when all have ended the next ones. */

@@ -1,6 +1,7 @@
 // The load: many small reads and writes, in waves. A wave is what one turn of a program asks for with Promise.all, so it
 // is one plug of the device. All of a wave has ended before the next one of the same row is submitted.
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MappedDevice } from '../../bindings/index.ts';
 import { BLOCK_BYTES, type BlockModel } from './blocks.ts';
 import { Random } from './random.ts';
@@ -48,10 +49,18 @@ export class Load {
     this.#isStopping = true;
   }
 
+  /** One wave and no more. */
+  async runOnce(): Promise<void> {
+    await Promise.all(this.#submitWave(viewsOfWave()));
+  }
+
   async #runRow(): Promise<void> {
-    const memory = Buffer.alloc(WAVE_BIOS * BLOCK_BYTES);
-    const views = Array.from({ length: WAVE_BIOS }, (_, i) => memory.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES));
-    while (!this.#isStopping) await Promise.all(this.#submitWave(views));
+    const views = viewsOfWave();
+    while (!this.#isStopping) {
+      await Promise.all(this.#submitWave(views));
+      // where paths answer at once, a wave begins and ends inside one turn: timers and signals want to be served too
+      await nextTurn();
+    }
   }
 
   #submitWave(views: readonly Buffer[]): Promise<void>[] {
@@ -120,4 +129,10 @@ export class Load {
     this.firstError ??= error;
     this.#isStopping = true;
   }
+}
+
+/** Memory that a wave reads to and writes from, used again by the next. */
+function viewsOfWave(): Buffer[] {
+  const memory = Buffer.alloc(WAVE_BIOS * BLOCK_BYTES);
+  return Array.from({ length: WAVE_BIOS }, (_, i) => memory.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES));
 }

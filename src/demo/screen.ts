@@ -39,7 +39,7 @@ export class Screen {
   /** Where we are: only on a terminal, on one line. */
   progress(progress: Progress): void {
     if (!this.isLive) return;
-    const width = Math.max(20, (this.#stream.columns ?? 80) - 1);
+    const width = Math.max(20, (this.#stream.columns || 80) - 1);
     this.#stream.write(CLEAR_LINE + progressLine(progress).slice(0, width));
     this.#isLineOpen = true;
   }

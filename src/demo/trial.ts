@@ -24,6 +24,8 @@ export interface TrialSettings {
   readonly pathDelay: string | undefined;
   readonly seed: number;
   readonly durationMs: number;
+  /** Nothing happens to the paths, and nothing is said. */
+  readonly isWarmUp: boolean;
 }
 
 /** A part of the trial, between two changes of the paths. */
@@ -49,9 +51,12 @@ export interface TrialResult {
   readonly stretches: readonly Stretch[];
 }
 
-/** The word of a path: the same file, told apart by a label, each with a fault switch of that name. */
+/**
+ * The word of a path: the same file, told apart by a label, each with a fault switch of that name. A modelled path gets
+ * its time from a timer and needs no thread: threads would only compete with it for processors.
+ */
 export function pathWord(file: string, label: string, pathDelay: string | undefined): string {
-  const cost = pathDelay === undefined ? '' : `&delay=${pathDelay}&serial=${label}`;
+  const cost = pathDelay === undefined ? '' : `&delay=${pathDelay}&serial=${label}&mode=inline`;
   return `${file}?switch=${label}${cost}#${label}`;
 }
 
@@ -78,8 +83,8 @@ class Trial {
   readonly #screen: Screen;
   readonly #load: Load;
   readonly #stretches: Stretch[] = [];
-  readonly #beganMs: number = performance.now();
-  #stretchBeganMs: number = performance.now();
+  #beganMs = 0;
+  #stretchBeganMs = 0;
   #stretchCompleted = 0;
   #pathsFailed = 0;
   #pathsReinstated = 0;
@@ -97,23 +102,30 @@ class Trial {
   async run(): Promise<TrialResult> {
     const device = this.#device;
     const load = this.#load;
-    const title = typeTitle(this.#settings.type);
     device.on('path-failed', () => this.#pathsFailed++);
     device.on('path-reinstated', () => this.#pathsReinstated++);
-    this.#screen.event(`${title}: begins`);
+    this.#say('begins');
+    // starts the threads of the paths, whose time is not the device's
+    await load.runOnce();
+    this.#beganMs = performance.now();
+    this.#stretchBeganMs = this.#beganMs;
+    this.#stretchCompleted = load.completed;
     const ticker = this.#screen.isLive ? setInterval(() => this.#show(), PROGRESS_MS) : undefined;
     const loaded = load.run();
-    // a load that throws ends the wait; one that only fails stops by itself and is told in the result
-    await Promise.race([loaded, this.#story(title)]).finally(() => {
+    // a load that fails stops by itself, before its story is at its end
+    const early = new AbortController();
+    await Promise.race([loaded, this.#story(early.signal)]).finally(() => {
       load.stop();
+      early.abort();
       clearInterval(ticker);
     });
     await loaded;
     this.#endStretch();
-    this.#screen.event(`${title}: ended`);
+    const durationMs = performance.now() - this.#beganMs;
+    this.#say('ended');
     return {
       type: this.#settings.type,
-      durationMs: performance.now() - this.#beganMs,
+      durationMs,
       stats: device.stats(),
       completed: load.completed,
       failed: load.failed,
@@ -126,23 +138,29 @@ class Trial {
     };
   }
 
-  /** What happens to the paths while the load runs. */
-  async #story(title: string): Promise<void> {
-    const { durationMs, file, pathDelay } = this.#settings;
+  /** What happens to the paths while the load runs. Aborted, it stays where it is. */
+  async #story(signal: AbortSignal): Promise<void> {
+    const { durationMs, file, pathDelay, isWarmUp } = this.#settings;
     const fault = this.#mapper.faultSwitches.get(FAILING);
-    const until = (share: number): Promise<void> => sleep(Math.max(0, this.#beganMs + share * durationMs - performance.now()));
+    const until = (share: number): Promise<void> =>
+      sleep(Math.max(0, this.#beganMs + share * durationMs - performance.now()), undefined, { signal });
+    if (isWarmUp) return until(1);
     await until(FAIL_AT);
     const noticed = new Promise<void>((resolve) => this.#device.once('path-failed', () => resolve()));
     fault.fail();
-    await Promise.race([noticed, sleep(NOTICE_MS_MAX)]);
+    await Promise.race([noticed, sleep(NOTICE_MS_MAX, undefined, { signal })]);
     this.#endStretch();
-    this.#screen.event(`${title}: path ${FAILING} fails; paths ${this.#statesText()}`);
+    this.#say(`path ${FAILING} fails; paths ${this.#statesText()}`);
     await until(REINSTATE_AT);
     fault.mend();
     this.#device.message(['reinstate_path', pathWord(file, FAILING, pathDelay)]);
     this.#endStretch();
-    this.#screen.event(`${title}: path ${FAILING} is back; paths ${this.#statesText()}`);
+    this.#say(`path ${FAILING} is back; paths ${this.#statesText()}`);
     await until(1);
+  }
+
+  #say(text: string): void {
+    if (!this.#settings.isWarmUp) this.#screen.event(`${typeTitle(this.#settings.type)}: ${text}`);
   }
 
   #endStretch(): void {
@@ -154,6 +172,7 @@ class Trial {
   }
 
   #show(): void {
+    if (this.#settings.isWarmUp) return;
     const now = performance.now();
     const { completed } = this.#load;
     const { merges } = this.#device.stats();

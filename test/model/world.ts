@@ -6,17 +6,27 @@ import {
   DEVICE_SUSPENDED,
   DEVICE_SUSPENDING,
   FIGURE_IN_FLIGHT,
+  FLAG_CLEAR,
   FLAG_NOMERGE,
   OPERATION_FLUSH,
   OPERATION_READ,
   OPERATION_WRITE,
   STATUS_MEDIUM,
+  STATUS_OFFLINE,
   STATUS_OK,
   STATUS_TRANSPORT,
 } from '../../assembly/abi.ts';
+import {
+  END_INCOMPLETE,
+  MAP_DELAY_REQUEUE,
+  MAP_KILL,
+  MAP_REMAPPED,
+  MAP_REQUEUE,
+  MAP_SUBMITTED,
+} from '../../bindings/target/target.ts';
 import { Chooser, type ChooserOptions } from '../support/core-chooser.ts';
 import { check, CoreDriver, Medium, Space } from '../support/core-driver.ts';
-import type { BioOptions, Hooks, PathAnswer, PathIo, Settings } from '../support/core-driver.ts';
+import type { BioOptions, Decision, Hooks, MappedOptions, PathAnswer, PathIo, Settings } from '../support/core-driver.ts';
 
 export const SECTORS = 512;
 
@@ -26,7 +36,7 @@ export type BioWords = readonly [number, number, number, boolean, boolean, numbe
 export type Step =
   | { readonly kind: 'submit'; readonly bios: readonly BioWords[]; readonly isPlugged: boolean }
   | { readonly kind: 'step'; readonly times: number }
-  | { readonly kind: 'suspend' | 'resume'; readonly which: number; readonly isNoflush: boolean }
+  | { readonly kind: 'suspend' | 'resume' | 'swap'; readonly which: number; readonly isNoflush: boolean }
   | { readonly kind: 'fail' | 'reinstate'; readonly which: number; readonly path: number };
 
 export interface World {
@@ -45,8 +55,16 @@ export interface World {
   /** Cycled over the I/Os of all paths: 0 good, 1 transport, 2 transport half way, 3 medium, 4 all done and an error. */
   readonly faults: readonly number[];
   readonly serviceMs: readonly number[];
+  /** Cycled over the hooks: what the target says instead of what it should; see WILD_. */
+  readonly wild: readonly number[];
   readonly steps: readonly Step[];
 }
+
+const WILD_REQUEUE = 1;
+const WILD_DELAY = 2;
+const WILD_KEEP = 3; // finished 2 ms later
+const WILD_KILL = 4;
+const WILD_DEVICE = 5; // another device than may be
 
 export const SHAPES = ['backing', 'request', 'bio', 'linear', 'stack', 'shared', 'twice'] as const;
 
@@ -59,30 +77,30 @@ const bio: fc.Arbitrary<BioWords> = fc.tuple(
   fc.nat(2),
 );
 
-/** Runs of neighbours among others: what merges. */
-const bios: fc.Arbitrary<readonly BioWords[]> = fc.oneof(
+/** Bios of one submit call: runs of neighbours among others, up, down and mixed, so that all kinds of merges come about. */
+export const batches: fc.Arbitrary<readonly BioWords[]> = fc.oneof(
   fc.array(bio, { minLength: 1, maxLength: 10 }),
   fc
-    .tuple(bio, fc.integer({ min: 2, max: 12 }), fc.boolean())
-    .map(([[operation, sector, , isAdjacent, , which], length, isUp]) =>
-      Array.from({ length }, (_, i): BioWords => [
-        operation,
-        (sector + (isUp ? i : length - i) * 8) % (SECTORS - 8),
-        8,
-        isAdjacent && isUp,
-        false,
-        which,
-      ]),
+    .tuple(
+      bio,
+      fc.integer({ min: 2, max: 12 }).chain((length) => {
+        const up = Array.from({ length }, (_, i) => i);
+        const mixed = fc.shuffledSubarray(up, { minLength: length });
+        return fc.oneof(fc.constant(up), fc.constant(up.toReversed()), mixed);
+      }),
+    )
+    .map(([[operation, sector, , isAdjacent, , which], order]) =>
+      order.map((i): BioWords => [operation, (sector + i * 8) % (SECTORS - 8), 8, isAdjacent, false, which]),
     ),
 );
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant('submit' as const), bios, isPlugged: fc.boolean() }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('submit' as const), bios: batches, isPlugged: fc.boolean() }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('step' as const), times: fc.integer({ min: 1, max: 6 }) }) },
   {
     weight: 1,
     arbitrary: fc.record({
-      kind: fc.constantFrom('suspend' as const, 'resume' as const),
+      kind: fc.constantFrom('suspend' as const, 'resume' as const, 'swap' as const),
       which: fc.nat(3),
       isNoflush: fc.boolean(),
     }),
@@ -116,6 +134,10 @@ export function worlds(stepsMax: number): fc.Arbitrary<World> {
     isInstant: fc.nat(4).map((n) => n === 0),
     hasCache: fc.nat(1),
     faults: fc.array(fc.constantFrom(0, 0, 0, 0, 1, 2, 2, 3, 4), { minLength: 1, maxLength: 12 }),
+    wild: fc.oneof(
+      fc.constant([0]),
+      fc.array(fc.constantFrom(0, 0, 0, 0, 1, 2, 3, 4, 5), { minLength: 1, maxLength: 9 }),
+    ),
     serviceMs: fc.array(fc.integer({ min: 0, max: 5 }), { minLength: 1, maxLength: 5 }),
     steps: fc.array(step, { minLength: 1, maxLength: stepsMax }),
   });
@@ -139,12 +161,14 @@ export class Run {
   private isFaulty = true;
   private faultsUsed = 0;
   private servicesUsed = 0;
+  private wildUsed = 0;
+  private readonly tables: Map<number, MappedOptions> = new Map();
 
   constructor(world: World) {
     this.world = world;
     const devices = world.shape === 'stack' ? 7 : 6;
     this.driver = new CoreDriver(
-      world.isSmall ? { devices, bios: devices * 4, requests: devices * 4 } : {},
+      world.isSmall ? { devices, bios: devices * 4, requests: devices * 4, extents: 512 } : { extents: 512 },
       1 << 15,
     );
     this.tops = this.build();
@@ -182,30 +206,72 @@ export class Run {
     return { afterNs, status, goodSectors };
   }
 
-  private hooks(paths: readonly number[], name: 'request' | 'bio'): { hooks: Hooks; chooser: Chooser; add: (device: number) => void } {
-    const chooser = new Chooser(paths, this.world.chooser);
-    const hooks: Hooks = {
-      prepMap: (io) => chooser.prepMap(io),
-      endIo: (io) => chooser.endIo(io),
+  private wild(): number {
+    const { wild } = this.world;
+    return this.isFaulty ? wild[this.wildUsed++ % wild.length] : 0;
+  }
+
+  private keep(io: Decision, status: number): void {
+    const { id } = io;
+    this.driver.after(2_000_000, () => {
+      const isKept = this.driver.core.exports.finish(this.driver.nowNs, id, status) !== 0;
+      check(isKept, () => `I/O ${id} is not kept any more`);
+    });
+  }
+
+  private hooks(chooser: Chooser): Hooks {
+    return {
+      prepMap: (io) => {
+        const wild = this.wild();
+        if (wild === WILD_REQUEUE) return MAP_REQUEUE;
+        if (wild === WILD_DELAY) return MAP_DELAY_REQUEUE;
+        if (wild === WILD_KILL) return MAP_KILL;
+        if (wild === WILD_KEEP) {
+          this.keep(io, STATUS_OFFLINE);
+          return MAP_SUBMITTED;
+        }
+        const verdict = chooser.prepMap(io);
+        if (wild === WILD_DEVICE) io.device = 99;
+        return verdict;
+      },
+      endIo: (io) => {
+        if (this.wild() !== WILD_KEEP) return chooser.endIo(io);
+        chooser.forget(io);
+        this.keep(io, io.status);
+        return END_INCOMPLETE;
+      },
       release: (io) => chooser.release(io),
-      ...(this.world.hasMap ? { map: () => 1 } : {}),
+      ...(this.world.hasMap ? { map: (io) => this.mapVerdict(chooser, io) } : {}),
     };
-    const add = (device: number): void => {
-      this.choosers.push({ chooser, device });
-      this.mapped.push(device);
-      check(name === 'request' || name === 'bio', () => name);
-    };
-    return { hooks, chooser, add };
+  }
+
+  private mapVerdict(chooser: Chooser, io: Decision): number {
+    const wild = this.wild();
+    if (wild === WILD_REQUEUE) return MAP_REQUEUE;
+    if (wild === WILD_DELAY) return MAP_DELAY_REQUEUE;
+    if (wild === WILD_KILL) return MAP_KILL;
+    if (wild === WILD_DEVICE) io.device = 99;
+    if (wild !== WILD_KEEP) return MAP_REMAPPED;
+    chooser.forget(io);
+    this.keep(io, STATUS_OFFLINE);
+    return MAP_SUBMITTED;
   }
 
   private multipath(kind: 'request' | 'bio', paths: readonly number[]): number {
-    const { hooks, add } = this.hooks(paths, kind);
-    const extents = [{ hooks, length: SECTORS }];
+    const chooser = new Chooser(paths, this.world.chooser);
+    const extent = { hooks: this.hooks(chooser), length: SECTORS };
     const device =
       kind === 'request'
-        ? this.driver.request({ ...this.settings(), extents, paths })
-        : this.driver.bio({ extents: [{ ...extents[0], ioSectorsMax: 40 }], paths });
-    add(device);
+        ? this.mappedDevice('request', { ...this.settings(), extents: [extent], paths })
+        : this.mappedDevice('bio', { extents: [{ ...extent, ioSectorsMax: 40 }], paths });
+    this.choosers.push({ chooser, device });
+    return device;
+  }
+
+  private mappedDevice(kind: 'request' | 'bio', options: MappedOptions): number {
+    const device = this.driver[kind](options);
+    this.mapped.push(device);
+    this.tables.set(device, options);
     return device;
   }
 
@@ -227,8 +293,7 @@ export class Run {
     if (shape === 'stack') {
       const middle = this.multipath('request', this.pathsOf(medium));
       const upper = this.multipath('request', [middle]);
-      const top = this.driver.bio({ extents: [{ device: upper, ioSectorsMax: 48 }] });
-      this.mapped.push(top);
+      const top = this.mappedDevice('bio', { extents: [{ device: upper, ioSectorsMax: 48 }] });
       const space = this.newSpace();
       return [top, upper, middle].map((id) => ({ id, space, hasErrors: false }));
     }
@@ -247,7 +312,7 @@ export class Run {
   /** Five extents over two devices, one of zeros, one of errors. */
   private linear(): Top {
     const [a, b] = [this.path(new Medium(SECTORS)), this.path(new Medium(SECTORS))];
-    const id = this.driver.bio({
+    const id = this.mappedDevice('bio', {
       extents: [
         { device: a, length: 100, offset: 200 },
         { kind: 'zero', length: 60, flushes: 0 },
@@ -256,7 +321,6 @@ export class Run {
         { device: a, length: 100, offset: 300 },
       ],
     });
-    this.mapped.push(id);
     return { id, space: new Space((sector) => sector >= 100 && sector < 160), hasErrors: true };
   }
 
@@ -284,11 +348,11 @@ export class Run {
   private bioOf([operation, sector, sectors, isAdjacent, isNomerge, which]: BioWords): BioOptions {
     const top = this.tops[which % this.tops.length];
     const length = Math.min(sectors, SECTORS - sector);
-    const flags = isNomerge ? FLAG_NOMERGE : 0;
+    const flags = (isNomerge ? FLAG_NOMERGE : 0) | FLAG_CLEAR;
     return { device: top.id, operation, sector, sectors: length, isAdjacent, flags, space: top.space };
   }
 
-  private setState({ which, kind, isNoflush }: { which: number; kind: 'suspend' | 'resume'; isNoflush: boolean }): void {
+  private setState({ which, kind, isNoflush }: Step & { readonly which: number; readonly isNoflush: boolean }): void {
     if (this.mapped.length === 0) return;
     const device = this.mapped[which % this.mapped.length];
     const known = this.state.get(device);
@@ -298,8 +362,19 @@ export class Run {
     } else if (kind === 'resume' && known !== undefined) {
       this.state.delete(device);
       this.driver.setState(device, DEVICE_RUNNING);
+    } else if (kind === 'swap' && known?.state === DEVICE_SUSPENDED) {
+      this.swap(device);
     }
     this.suspendFurther();
+  }
+
+  /** The same table again, with shorter I/Os where they are limited. */
+  private swap(device: number): void {
+    const table = this.tables.get(device) as MappedOptions;
+    const extents = table.extents.map((extent) => (extent.ioSectorsMax ? { ...extent, ioSectorsMax: 12 } : extent));
+    this.driver.setTable(device, { ...table, extents });
+    const held = this.choosers.find((one) => one.device === device);
+    if (held) held.chooser.publish(this.driver, device);
   }
 
   /** A device that is suspending and has nothing in flight is suspended: from then on nothing leaves it. */
@@ -317,16 +392,19 @@ export class Run {
   /** Everything works again; what has been acknowledged is there. */
   private end(): void {
     this.isFaulty = false;
-    const isPerfect = this.world.faults.every((fault) => fault === 0) && this.world.steps.every(({ kind }) => kind !== 'fail');
+    const { faults, wild, steps } = this.world;
+    const isPerfect = [...faults, ...wild].every((one) => one === 0) && steps.every(({ kind }) => kind !== 'fail');
     for (const { chooser, device } of this.choosers) {
       chooser.isActive.fill(true);
+      // errors that are on their way already
+      if (chooser.onError === 'fail-path') chooser.onError = 'requeue';
       chooser.publish(this.driver, device);
     }
     for (const device of this.state.keys()) this.driver.setState(device, DEVICE_RUNNING);
     this.driver.drain();
     for (const top of this.tops) {
       for (let sector = 0; sector < SECTORS; sector += 64) {
-        this.driver.submit([{ device: top.id, sector, sectors: 64, space: top.space }]);
+        this.driver.submit([{ device: top.id, sector, sectors: 64, flags: FLAG_CLEAR, space: top.space }]);
         this.driver.drain();
       }
     }

@@ -38,7 +38,7 @@ export class Chooser implements Hooks {
   readonly choices: number[] = [];
   releases = 0;
   private readonly policy: 'round-robin' | 'service-time';
-  private readonly onError: 'done' | 'requeue' | 'delay' | 'fail-path';
+  onError: 'done' | 'requeue' | 'delay' | 'fail-path';
   private readonly attemptsMax: number;
   private readonly charges: Map<number, Charge> = new Map();
   private readonly attempts: Map<number, number> = new Map();
@@ -85,6 +85,12 @@ export class Chooser implements Hooks {
   private end(io: Decision): number {
     this.attempts.delete(io.id);
     return END_DONE;
+  }
+
+  /** Counts no more for an I/O that the target keeps for itself. */
+  forget(io: Decision): void {
+    this.takeBack(io);
+    this.attempts.delete(io.id);
   }
 
   /** Fails or reinstates a path, and tells the core. */

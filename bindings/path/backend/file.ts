@@ -2,9 +2,10 @@
 //
 // The end of a file. A device has whole sectors, so a file whose length is no multiple of 512 is shown rounded up:
 //   1. Reads beyond the exact end, within that last sector, give zeros.
-//   2. A write that touches a byte beyond the exact end ends with STATUS_NOSPC: nothing grows, and no other path to the
-//      same file could do better (NOSPC is no path error). Whole sectors before the last are written and counted as
-//      good, because bios merged in front must not fail for it.
+//   2. A write that would change a byte beyond the exact end ends with STATUS_NOSPC: nothing grows, and no other path to
+//      the same file could do better (NOSPC is no path error). Whole sectors before the last are written and counted as
+//      good, because bios merged in front must not fail for it. Zeros change nothing there: what lies before them is
+//      written, so that the last bytes of the file can be.
 //   3. A file that turns out to be shorter than at open ends a read with STATUS_IOERR and what was read as good.
 //
 // O_DIRECT has rules of alignment; what breaks them takes another way, slower but right:
@@ -106,6 +107,10 @@ export class FileBackend implements Backend {
     const shownSize = Math.ceil(size / SECTOR_BYTES) * SECTOR_BYTES;
     if (position + bytes > shownSize) return STATUS_BEYOND_END;
     if (operation !== OPERATION_READ) {
+      const inside = size - position;
+      if (inside > 0 && isZero(arena, address, segments, table, index, inside, bytes)) {
+        return this.#move(arena, operation, position, inside, address, segments, table, index);
+      }
       const wholeSectors = Math.max(0, shownSize - SECTOR_BYTES - position);
       if (wholeSectors > 0) {
         const status = this.#move(arena, operation, position, wholeSectors, address, segments, table, index);
@@ -269,4 +274,26 @@ function copyPieces(
     else arena.set(bounce.subarray(at, at + piece), table[2 * i]);
     at += piece;
   }
+}
+
+/** Whether the payload is zeros from byte `from` to byte `to`. */
+function isZero(
+  arena: Uint8Array,
+  address: number,
+  segments: number,
+  table: Uint32Array,
+  index: number,
+  from: number,
+  to: number,
+): boolean {
+  let at = 0;
+  for (let i = 0; i < segments && at < to; i++) {
+    const place = segments === 1 ? address : table[2 * (index + i)];
+    const piece = segments === 1 ? to : table[2 * (index + i) + 1];
+    for (let byte = Math.max(from, at); byte < Math.min(to, at + piece); byte++) {
+      if (arena[place + byte - at] !== 0) return false;
+    }
+    at += piece;
+  }
+  return true;
 }
