@@ -10,6 +10,7 @@ import {
   DEVICE_RUNNING,
   FLAG_NOMERGE,
   HEADER_SUBMIT,
+  HEADER_TRACE_ON,
   OPERATION_FLUSH,
   OPERATION_WRITE,
   STATUS_BEYOND_END,
@@ -215,14 +216,26 @@ export function unplug(): void {
   const total = all.plugCount;
   if (!total) return;
   all.plugCount = 0;
-  const isReversed = !all.plugIsMultiple && plugged(0).device.isKernelPlugOrder && !plugged(0).device.elevator;
+  // the kernel issues such a plug itself: it neither sorts nor unplugs it
+  const isDirect = !all.plugIsMultiple && !plugged(0).device.elevator;
+  const isReversed = isDirect && plugged(0).device.isKernelPlugOrder;
   all.plugIsMultiple = 0;
+  if (header(HEADER_TRACE_ON) && !isDirect) traceUnplug(total);
   for (let i: u32 = 0; i < total; i++) plugged(i).device.lastPlugged = changetype<Request>(0);
   for (let i: u32 = 0; i < total; i++) {
     const request = plugged(isReversed ? total - 1 - i : i);
-    const device = request.device;
-    if (i == 0) trace(TRACE_UNPLUG, device, 0, 0, 0, total);
-    insert(device, request);
+    insert(request.device, request);
+  }
+}
+
+/** Tells of each queue once how many requests it gets: at its last one, which it still names. */
+function traceUnplug(total: u32): void {
+  for (let i: u32 = 0; i < total; i++) {
+    const device = plugged(i).device;
+    if (plugged(i) != device.lastPlugged) continue;
+    let own: u32 = 0;
+    for (let k: u32 = 0; k < total; k++) if (plugged(k).device == device) own++;
+    trace(TRACE_UNPLUG, device, 0, 0, 0, own);
   }
 }
 

@@ -453,6 +453,7 @@ export class MappedDevice extends EventEmitter<DeviceEvents> implements Transfer
     if (this.#state === 'closing' || this.#state === 'closed') {
       throw new RqdmError('ERR_RQDM_CLOSED', `${what}: ${this.name} is closed`);
     }
+    this.#services.pump.assertAlive();
   }
 
   /** Throws ERR_RQDM_CLOSED once `close` was called. */

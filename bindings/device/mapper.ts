@@ -19,6 +19,7 @@ import { Batches } from './batch.ts';
 import { MappedDevice } from './device.ts';
 import { ExtentPool } from './extents.ts';
 import { completeLimits, coreCapacities, type MapperLimits } from './limits.ts';
+import { mappedReference } from './mapped-reference.ts';
 import { BackingDevice, ELEVATORS, type OpenedDevice, quotaOf } from './opened.ts';
 import { PlainDevice } from './plain.ts';
 import { type Clock, Pump } from './pump.ts';
@@ -94,7 +95,8 @@ export class DeviceMapper implements AsyncDisposable {
   readonly #plain: Set<PlainDevice> = new Set();
   readonly #byId: (OpenedDevice | undefined)[] = [];
   readonly #cacheDomains: Map<string, number> = new Map();
-  readonly #closings: Set<Promise<void>> = new Set();
+  /** Paths being closed, with the mapped device that let go of each. */
+  readonly #closings: Map<Promise<void>, number | undefined> = new Map();
   #names = 0;
   #closing: Promise<void> | undefined;
 
@@ -148,7 +150,12 @@ export class DeviceMapper implements AsyncDisposable {
       table = LoadedTable.load(host, options.table, undefined);
       const kind = table.type === 'request' ? DEVICE_REQUEST : DEVICE_BIO;
       isCreated = this.#core.exports.createDevice(id, kind, table.sizeSectors) !== 0;
-      if (!isCreated) throw this.#tooMany();
+      if (!isCreated) {
+        throw new RqdmError(
+          'ERR_RQDM_LIMIT',
+          `no records left for ${name}: I/O in flight holds too many of them (limits.bios, limits.requests)`,
+        );
+      }
       this.#core.exports.configureDevice(id, SETTING_ELEVATOR, elevator);
       this.#core.exports.configureDevice(id, SETTING_BIOS, quotaOf(this.#core));
       const device = new MappedDevice(this.#services, host, options.readOnly === true, table);
@@ -159,6 +166,7 @@ export class DeviceMapper implements AsyncDisposable {
     } catch (error) {
       table?.destroy();
       if (isCreated) this.#core.exports.destroyDevice(id);
+      await this.#closed(id);
       this.#byId[id] = undefined;
       throw error;
     }
@@ -173,6 +181,7 @@ export class DeviceMapper implements AsyncDisposable {
     if (words.length === 0) throw new RqdmError('ERR_RQDM_TABLE', 'openDevice: expected at least one path');
     const name = options.name ?? this.#freeName();
     const isSingle = typeof paths === 'string';
+    const type = isSingle && this.#find(paths, options.readOnly === true)?.isRequestStackable === false ? 'bio' : 'request';
     const table = isSingle
       ? `0 * passthrough ${quoteWord(paths) ?? paths} 0`
       : multipath({
@@ -182,7 +191,7 @@ export class DeviceMapper implements AsyncDisposable {
           },
           groups: [{ selector: options.selector ?? 'service-time', paths: words }],
         });
-    return this.createDevice({ ...options, ...(isSingle ? { type: options.type ?? 'request' } : {}), name, table });
+    return this.createDevice({ ...options, ...(isSingle ? { type: options.type ?? type } : {}), name, table });
   }
 
   /** A backing word by itself: I/O goes straight to that device's own queue, without a map above it. */
@@ -197,7 +206,7 @@ export class DeviceMapper implements AsyncDisposable {
     const plain = new PlainDevice(this.#services, found, async () => {
       this.#plain.delete(plain);
       this.#letGo(found);
-      await Promise.all([...this.#closings]);
+      await Promise.all(this.#closings.keys());
     });
     plain.setElevator(elevator);
     this.#plain.add(plain);
@@ -275,7 +284,7 @@ export class DeviceMapper implements AsyncDisposable {
     if (!this.#pump.poisoned) for (const device of inOrder) device.giveUpWaiting();
     for (const device of inOrder) await device.close();
     await Promise.all([...this.#plain].map((device) => device.close()));
-    await Promise.all([...this.#closings]);
+    await Promise.all(this.#closings.keys());
     await this.#pool.close();
   }
 
@@ -300,9 +309,9 @@ export class DeviceMapper implements AsyncDisposable {
       isReadOnly: options.readOnly === true,
       requestedType: options.type,
       hold: (word) => this.#hold(word, options.readOnly === true),
-      letGo: (device) => this.#letGo(device),
+      letGo: (device) => this.#letGo(device, id),
       sizeOf: (word) => this.#sizeOf(word, options.readOnly === true),
-      letGoUnheld: () => this.#letGoUnheld(),
+      letGoUnheld: () => this.#letGoUnheld(id),
       allocateExtents: (count) => this.#extents.allocate(count),
       freeExtents: (first, count) => this.#extents.free(first, count),
       isNoflushSuspending: () => holder.device?.isNoflushSuspending ?? false,
@@ -366,7 +375,13 @@ export class DeviceMapper implements AsyncDisposable {
     });
     const domain = this.#cacheDomains.get(path.cacheKey) ?? this.#cacheDomains.size + 1;
     this.#cacheDomains.set(path.cacheKey, domain);
-    const device = new BackingDevice(this.#core, id, `${BACKING_MAJOR}:${id}`, domain, path, 'mq-deadline');
+    let device: BackingDevice;
+    try {
+      device = new BackingDevice(this.#core, id, `${BACKING_MAJOR}:${id}`, domain, path, 'mq-deadline');
+    } catch (error) {
+      void path.close();
+      throw error;
+    }
     this.#byId[id] = device;
     this.#backing.set(isReadOnly ? word : writableKey(word), device);
     this.#pump.paths[id] = path;
@@ -379,17 +394,24 @@ export class DeviceMapper implements AsyncDisposable {
     return allow.some((rule) => (typeof rule === 'string' ? word.startsWith(rule) : rule.test(word)));
   }
 
-  #letGo(device: OpenedDevice): void {
+  /** `holder` is the mapped device whose end waits for the path's. */
+  #letGo(device: OpenedDevice, holder?: number): void {
     device.holders--;
     if (device.holders > 0 || !(device instanceof BackingDevice)) return;
     for (const [key, held] of this.#backing) if (held === device) this.#backing.delete(key);
-    const closing = device.path.close().finally(() => {
+    const close = device.path.close().catch((error: unknown) => this.#services.log(`${device.word}: ${String(error)}`));
+    const closing = close.then(() => {
       this.#pump.paths[device.id] = undefined;
       this.#byId[device.id] = undefined;
       if (!this.#pump.poisoned) this.#core.exports.destroyDevice(device.id);
       this.#closings.delete(closing);
     });
-    this.#closings.add(closing);
+    this.#closings.set(closing, holder);
+  }
+
+  /** Resolves when the paths that this device let go of are closed. */
+  async #closed(holder: number): Promise<void> {
+    await Promise.all([...this.#closings].filter(([, of]) => of === holder).map(([closing]) => closing));
   }
 
   #sizeOf(word: string, isReadOnly: boolean): number | undefined {
@@ -404,11 +426,11 @@ export class DeviceMapper implements AsyncDisposable {
     }
   }
 
-  #letGoUnheld(): void {
+  #letGoUnheld(holder: number): void {
     for (const device of [...this.#backing.values()]) {
       if (device.holders > 0) continue;
       device.holders++;
-      this.#letGo(device);
+      this.#letGo(device, holder);
     }
   }
 
@@ -440,8 +462,8 @@ export class DeviceMapper implements AsyncDisposable {
   async #removeDevice(device: MappedDevice): Promise<void> {
     this.#mapped.delete(device.name);
     if (!this.#pump.poisoned) this.#core.exports.destroyDevice(device.id);
+    await this.#closed(device.id);
     this.#byId[device.id] = undefined;
-    await Promise.all([...this.#closings]);
   }
 }
 
@@ -464,47 +486,4 @@ function checkName(name: string): void {
     'ERR_RQDM_NAME',
     `${JSON.stringify(name)} cannot name a device: expected 1 to 127 bytes without "/", and not ".", ".." or "control"`,
   );
-}
-
-/** A mapped device as tables see it; its figures are those of its live table. */
-function mappedReference(device: MappedDevice): OpenedDevice {
-  return {
-    id: device.id,
-    number: device.number,
-    word: device.name,
-    get sizeSectors() {
-      return Math.ceil(device.size / 512);
-    },
-    get sizeBytes() {
-      return device.size;
-    },
-    get hasCache() {
-      return device.hasCache;
-    },
-    get limits() {
-      return (
-        device.liveTable.limits ?? {
-          maxSectors: 2560,
-          maxSegments: 128,
-          chunkSectors: 0,
-          logicalBlockSectors: 1,
-          physicalBlockSectors: 1,
-        }
-      );
-    },
-    get isRequestStackable() {
-      return device.type === 'request';
-    },
-    get level() {
-      return device.level;
-    },
-    // no other device shares the cache that a mapped device stands for
-    cacheDomain: -1 - device.id,
-    get holders() {
-      return device.holders;
-    },
-    set holders(value: number) {
-      device.holders = value;
-    },
-  };
 }

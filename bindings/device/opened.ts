@@ -19,6 +19,7 @@ import {
   SETTING_READ_ONLY,
 } from '../../assembly/abi.ts';
 import type { Core } from '../core/core.ts';
+import { RqdmError } from '../errors.ts';
 import type { Path } from '../path/path.ts';
 import type { DeviceReference, PathLimits } from '../path/reference.ts';
 
@@ -64,7 +65,7 @@ export class BackingDevice implements OpenedDevice {
   readonly path: Path;
   holders = 0;
 
-  /** The core has room for it: the mapper has chosen a free `id`. */
+  /** At a free `id`. Throws ERR_RQDM_LIMIT while the pools have no reserve for one more. */
   constructor(core: Core, id: number, number: string, cacheDomain: number, path: Path, elevator: string) {
     this.id = id;
     this.number = number;
@@ -78,7 +79,12 @@ export class BackingDevice implements OpenedDevice {
     const queue = (path as Path & { queue?: 'request' | 'bio' }).queue;
     this.isRequestStackable = queue !== 'bio';
     const set = core.exports.configureDevice;
-    core.exports.createDevice(id, DEVICE_BACKING, this.sizeSectors);
+    if (!core.exports.createDevice(id, DEVICE_BACKING, this.sizeSectors)) {
+      throw new RqdmError(
+        'ERR_RQDM_LIMIT',
+        `no records left for ${path.word}: I/O in flight holds too many of them (limits.bios, limits.requests)`,
+      );
+    }
     applyLimits(core, id, path.limits);
     set(id, SETTING_BIOS, quotaOf(core));
     set(id, SETTING_DEPTH, path.depth);

@@ -51,6 +51,7 @@ import type { Path, PathSink } from '../path/path.ts';
 import type { Arena } from './arena.ts';
 import { Bounce } from './bounce.ts';
 import { Decisions, type TargetSlot } from './decisions.ts';
+import { PlugTurn } from './plug-turn.ts';
 
 const SUBMIT_WORDS = SUBMIT_BYTES / 4;
 const SUBMIT_DOUBLES = SUBMIT_BYTES / 8;
@@ -58,8 +59,6 @@ const ISSUE_WORDS = ISSUE_BYTES / 4;
 const ISSUE_DOUBLES = ISSUE_BYTES / 8;
 const COMPLETE_WORDS = COMPLETE_BYTES / 4;
 const ZEROS = new Uint8Array(65536);
-/** Plugs that may follow each other before the event loop goes round. */
-const PLUGS_A_TURN = 64;
 const ASKS = WANT_RELEASE | WANT_END_IO_FIRST | WANT_END_IO | WANT_PREP_MAP | WANT_MAP | WANT_FILL;
 
 /** Who is told when a bio has ended. The upper bits of a tag name it, the lower 20 are its own. */
@@ -114,8 +113,7 @@ export class Pump implements PathSink {
   #submitted = 0;
   #isDriving = false;
   #isWanted = false;
-  #isScheduled = false;
-  #plugsThisTurn = 0;
+  readonly #turn: PlugTurn = new PlugTurn(() => this.drive());
   #timer: NodeJS.Timeout | undefined;
   #timerAt = 0;
   #isPlugged = 1;
@@ -255,29 +253,10 @@ export class Pump implements PathSink {
 
   // ---- when to run -------------------------------------------------------------------------------------------
 
-  /**
-   * Runs when this turn's microtasks have drained: what is submitted until then is one plug. Where answers come at once,
-   * an endless `await device.read()` would never leave them: after some plugs timers and sockets have their turn.
-   */
+  /** Runs when this turn's microtasks have drained: what is submitted until then is one plug. */
   schedule(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    // from a microtask, nextTick comes after the microtask queue has drained
-    if (this.#plugsThisTurn < PLUGS_A_TURN) queueMicrotask(this.#afterMicrotasks);
-    else setImmediate(this.#driveScheduled);
+    this.#turn.schedule();
   }
-
-  readonly #afterMicrotasks = (): void => process.nextTick(this.#driveScheduled);
-
-  readonly #driveScheduled = (): void => {
-    this.#isScheduled = false;
-    if (this.#plugsThisTurn++ === 0) setImmediate(this.#beginTurn).unref();
-    this.drive();
-  };
-
-  readonly #beginTurn = (): void => {
-    this.#plugsThisTurn = 0;
-  };
 
   /** PathSink: answers were added outside of `issue`. */
   wake(): void {

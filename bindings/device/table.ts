@@ -1,20 +1,8 @@
 // A table as a device has it: constructed targets, the devices they hold, the stretches the core maps by.
 //
 //   text ─parse─▶ lines ─construct, check─▶ LoadedTable (inactive) ─goLive─▶ extents and usable sets in the core
-import {
-  EXTENT_DEVICE,
-  EXTENT_ERROR,
-  EXTENT_ZERO,
-  FIGURE_BUSY,
-  HOOK_END_IO,
-  HOOK_END_IO_FIRST,
-  HOOK_MAP,
-  HOOK_PREP_MAP,
-  SETTING_HAS_CACHE,
-  SETTING_READ_ONLY,
-  STATUS_IOERR,
-} from '../../assembly/abi.ts';
-import { RqdmError, RqdmTableError } from '../errors.ts';
+import { FIGURE_BUSY, SETTING_HAS_CACHE, SETTING_READ_ONLY, STATUS_IOERR } from '../../assembly/abi.ts';
+import type { RqdmError } from '../errors.ts';
 import type { DeviceReference, PathLimits } from '../path/reference.ts';
 import {
   type ConstructedLine,
@@ -27,10 +15,13 @@ import {
 import { parseTable, type TableLine } from '../table/parse.ts';
 import { printTable, quoteWord } from '../table/print.ts';
 import type { TargetRegistry } from '../target/registry.ts';
-import type { Target, TargetContext, TargetEvent, TargetExtent } from '../target/target.ts';
-import { applyLimits, type OpenedDevice } from './opened.ts';
+import type { Target, TargetEvent } from '../target/target.ts';
+import { construct, destroyTarget, freeSlot, makeContext, withLength } from './construct.ts';
 import type { TargetSlot } from './decisions.ts';
+import { type CoreExtent, checkMaps, devicesOfExtents, extentsOf } from './extent-records.ts';
+import { applyLimits, type OpenedDevice } from './opened.ts';
 import type { Pump } from './pump.ts';
+import { blockOf, checkLevel, exactSize, stackLimits } from './stacked-limits.ts';
 
 /** What a table needs of the mapper and of the device that loads it. */
 export interface TableHost {
@@ -56,22 +47,11 @@ export interface TableHost {
   misbehaved(error: RqdmError): void;
 }
 
-/** Stacking defaults: a table without devices limits nothing but the size of a request. */
-const LIMITS_WITHOUT_DEVICES: PathLimits = {
-  maxSectors: 2560,
-  maxSegments: 1024,
-  chunkSectors: 0,
-  logicalBlockSectors: 1,
-  physicalBlockSectors: 1,
-};
-
-/** Levels of mapped devices above a backing one (STACK_LEVELS of assembly/limits.ts). */
-const LEVELS_MAX = 8;
-
 /** How many of a usable set the core watches (PATH_SLOTS of assembly/limits.ts, less the spare slot). */
 const PATHS_WATCHED = 127;
 
-class LoadedLine implements ConstructedLine {
+/** A line with its target. */
+export class LoadedLine implements ConstructedLine {
   readonly line: TableLine;
   readonly type: ConstructedLine['type'];
   readonly target: Target;
@@ -322,7 +302,8 @@ export class LoadedTable {
 
   /** The lines as dmsetup prints them; devices as `MAJOR:MINOR`, or as the words that named them. */
   print(kind: 'info' | 'table', names: 'number' | 'word'): string {
-    const name = (device: DeviceReference): string => (names === 'number' ? device.number : (quoteWord(device.word) ?? device.word));
+    const name = (device: DeviceReference): string =>
+      names === 'number' ? device.number : (quoteWord(device.word) ?? device.word);
     return printTable(
       this.lines.map(({ line, target, type }) => ({
         startSector: line.startSector,
@@ -331,242 +312,5 @@ export class LoadedTable {
         text: target.status(kind, name),
       })),
     );
-  }
-}
-
-// ---- construction ----------------------------------------------------------------------------------------
-
-function construct(type: LoadedLine['type'], line: TableLine, context: TargetContext, deviceName: string): Target {
-  const who = `target ${type.name} of ${deviceName}: construct`;
-  let made: unknown;
-  try {
-    made = type.construct(line.words, context);
-  } catch (cause) {
-    if (cause instanceof RqdmError) throw cause;
-    throw new RqdmError('ERR_RQDM_HOOK', `${who} threw: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
-  }
-  if (typeof made === 'object' && made !== null && typeof (made as Partial<Target>).status === 'function') return made as Target;
-  void Promise.resolve(made).catch(() => {});
-  throw new RqdmError('ERR_RQDM_HOOK', `${who} returned ${String(made)}: expected a target with a method status`);
-}
-
-function destroyTarget(host: TableHost, { target, type }: LoadedLine): void {
-  try {
-    target.destroy?.();
-  } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    host.log(`target ${type.name} of ${host.deviceName}: hook destroy threw: ${text}`);
-  }
-}
-
-function freeSlot(pump: Pump): number {
-  const free = pump.targets.indexOf(undefined);
-  return free < 0 ? pump.targets.length : free;
-}
-
-function makeContext(
-  host: TableHost,
-  line: TableLine,
-  devices: OpenedDevice[],
-  timers: Set<NodeJS.Timeout>,
-  early: { published: readonly DeviceReference[] | undefined },
-  table: () => LoadedTable | undefined,
-  index: number,
-): TargetContext {
-  const { pump } = host;
-  return {
-    beginSector: line.startSector,
-    lengthSectors: line.lengthSectors,
-    deviceNumber: host.deviceNumber,
-    deviceName: host.deviceName,
-    requestedType: host.requestedType,
-    isReadOnly: host.isReadOnly,
-    line: line.line,
-    getDevice: (word, wordIndex, kernelText) => {
-      try {
-        const device = host.hold(word);
-        devices.push(device);
-        return device;
-      } catch (cause) {
-        if (!(cause instanceof RqdmError)) throw cause;
-        const errno = cause.code === 'ERR_RQDM_LIMIT' ? 'ENOMEM' : 'ENODEV';
-        throw new RqdmTableError(kernelText, {
-          errno,
-          detail: cause.message,
-          place: { line: line.line, word: wordIndex + 3 },
-          cause,
-        });
-      }
-    },
-    publishDevices: (published) => {
-      const loaded = table();
-      if (loaded) loaded.publish(index, published);
-      else early.published = published;
-    },
-    kick: () => table()?.kick(),
-    finish: (id, status) => table()?.finish(id, status),
-    event: (event) => host.event(event),
-    log: (text) => host.log(text),
-    isNoflushSuspending: () => host.isNoflushSuspending(),
-    setTimer: (delayMs, run) => {
-      const timer = setTimeout(() => {
-        timers.delete(timer);
-        run();
-        pump.drive();
-      }, delayMs);
-      timer.unref();
-      timers.add(timer);
-      return () => {
-        clearTimeout(timer);
-        timers.delete(timer);
-      };
-    },
-  };
-}
-
-/** `*`: as long as the smallest device of the line has sectors behind the line's own offset. */
-function withLength(host: TableHost, line: TableLine): TableLine {
-  const sizes: number[] = [];
-  for (const word of line.words) {
-    const size = host.sizeOf(word);
-    if (size !== undefined) sizes.push(size);
-  }
-  const offset = line.target === 'multipath' ? 0 : Number(line.words[1] ?? 0);
-  const least = Math.min(...sizes) - (Number.isFinite(offset) ? offset : 0);
-  // a bad word is told by the constructor, in the kernel's words; until then any length will do
-  return { ...line, lengthSectors: sizes.length > 0 && least > 0 ? least : 1 };
-}
-
-// ---- figures ------------------------------------------------------------------------------------------------
-
-function blockOf(target: Target): number {
-  let block = 1;
-  target.iterateDevices?.((device) => {
-    block = Math.max(block, device.limits.logicalBlockSectors);
-  });
-  return block;
-}
-
-/** The last sector is as short as it is on a device whose odd end the last line reaches. */
-function exactSize(lines: readonly LoadedLine[], sizeSectors: number): number {
-  let missing = 0;
-  (lines.at(-1) as LoadedLine).target.iterateDevices?.((device, start, length) => {
-    const { sizeBytes } = device as OpenedDevice;
-    if (start + length === device.sizeSectors) missing = Math.max(missing, device.sizeSectors * 512 - sizeBytes);
-  });
-  return sizeSectors * 512 - missing;
-}
-
-/** Spec-core 10.6, as far as the core has these limits. */
-function stackLimits(lines: readonly LoadedLine[]): PathLimits | undefined {
-  let stacked: PathLimits | undefined;
-  for (const { target } of lines) {
-    let own: PathLimits | undefined;
-    target.iterateDevices?.((device) => {
-      own = stack(own, device.limits);
-    });
-    if (own && target.limits) own = target.limits(own);
-    if (own) stacked = stack(stacked, own);
-  }
-  return stacked ?? (lines.some((loaded) => loaded.type.isWildcard) ? undefined : LIMITS_WITHOUT_DEVICES);
-}
-
-function stack(top: PathLimits | undefined, below: PathLimits): PathLimits {
-  if (!top) return below;
-  return {
-    maxSectors: Math.min(top.maxSectors, below.maxSectors),
-    maxSegments: Math.min(top.maxSegments, below.maxSegments),
-    chunkSectors: below.chunkSectors ? greatestCommonDivisor(top.chunkSectors, below.chunkSectors) : top.chunkSectors,
-    logicalBlockSectors: Math.max(top.logicalBlockSectors, below.logicalBlockSectors),
-    physicalBlockSectors: Math.max(top.physicalBlockSectors, below.physicalBlockSectors),
-  };
-}
-
-function greatestCommonDivisor(a: number, b: number): number {
-  return b === 0 ? a : greatestCommonDivisor(b, a % b);
-}
-
-// ---- extents ---------------------------------------------------------------------------------------------------
-
-interface CoreExtent {
-  readonly start: number;
-  readonly length: number;
-  readonly kind: number;
-  readonly hooks: number;
-  readonly lower: number;
-  readonly offset: number;
-  readonly target: number;
-  readonly flushes: number;
-  readonly ioSectorsMax: number;
-}
-
-const NO_DEVICE = 0xffffffff;
-const KINDS = { device: EXTENT_DEVICE, error: EXTENT_ERROR, zero: EXTENT_ZERO } as const;
-
-function hooksOf(target: Target): number {
-  return (
-    (target.prepMap ? HOOK_PREP_MAP : 0) |
-    (target.map ? HOOK_MAP : 0) |
-    (target.endIoFirst ? HOOK_END_IO_FIRST : 0) |
-    (target.endIo ? HOOK_END_IO : 0)
-  );
-}
-
-function extentsOf({ line, target, slot }: LoadedLine): CoreExtent[] {
-  const hooks = hooksOf(target);
-  const stretches: readonly TargetExtent[] =
-    target.prepMap || !target.extents ? [{ start: 0, length: line.lengthSectors, kind: 'device' }] : target.extents;
-  const flushed = new Set<number>();
-  return stretches.map((stretch) => {
-    const lower = stretch.device?.id ?? NO_DEVICE;
-    // one flush for each device of the target, however many stretches lie on it
-    const flushes = stretch.kind === 'device' && (target.flushes ?? 1) > 0 && !flushed.has(lower) ? 1 : 0;
-    flushed.add(lower);
-    return {
-      start: line.startSector + stretch.start,
-      length: stretch.length,
-      kind: KINDS[stretch.kind],
-      hooks: stretch.kind === 'device' ? hooks : 0,
-      lower,
-      offset: stretch.offset ?? 0,
-      target: slot,
-      flushes,
-      ioSectorsMax: target.ioSectorsMax ?? 0,
-    };
-  });
-}
-
-/** The devices that requests can go to where the target does not say so: those of its stretches. */
-function devicesOfExtents(target: Target): DeviceReference[] {
-  const devices: DeviceReference[] = [];
-  if (target.prepMap) target.iterateDevices?.((device) => devices.push(device));
-  else for (const extent of target.extents ?? []) if (extent.device) devices.push(extent.device);
-  return devices;
-}
-
-function checkLevel(devices: readonly OpenedDevice[]): void {
-  const highest = devices.find((device) => device.level >= LEVELS_MAX);
-  if (!highest) return;
-  throw new RqdmTableError('too many levels of devices', {
-    detail: `${highest.word} stands on ${LEVELS_MAX} others already: expected at most ${LEVELS_MAX}`,
-  });
-}
-
-/** A target must say where I/O goes, by stretches that cover it or by a hook. */
-function checkMaps(lines: readonly LoadedLine[]): void {
-  for (const { line, target, type } of lines) {
-    const place = { line: line.line, word: 2 };
-    const fail = (text: string, detail: string): never => {
-      throw new RqdmTableError(`target type ${type.name} ${text}`, { detail, place });
-    };
-    if (target.prepMap) continue;
-    if (!target.extents?.length) fail('maps nothing', 'expected extents or a prepMap hook');
-    let end = 0;
-    for (const { start, length, kind, device } of target.extents ?? []) {
-      if (start !== end || !(length > 0)) fail('leaves a gap', `expected an extent that starts at ${end}, got ${start}`);
-      if (kind === 'device' && !device) fail('maps nothing', 'an extent of kind device names none');
-      end += length;
-    }
-    if (end !== line.lengthSectors) fail('leaves a gap', `its extents end at ${end}, its line at ${line.lengthSectors}`);
   }
 }

@@ -10,7 +10,7 @@ import { BLOCKS_MIN, ROWS, WAVE, WAVE_BIOS } from './load.ts';
 import { type DemoResult, isGood, reportClaim, reportJson, reportTable } from './report.ts';
 import { Screen } from './screen.ts';
 import { TemporaryFolder } from './temporary-folder.ts';
-import { type DeviceType, LABELS, runTrial, type TrialResult, typeTitle } from './trial.ts';
+import { type DeviceType, LABELS, runTrial, type TrialResult } from './trial.ts';
 
 export const SIZE_BYTES_MIN: number = BLOCKS_MIN * BLOCK_BYTES;
 export const SIZE_BYTES_MAX: number = 256 * 2 ** 20;
@@ -87,26 +87,31 @@ async function makeModelledFile(file: string, { sizeBytes, seed }: DemoSettings)
 async function compare(settings: DemoSettings, file: string, screen: Screen, beganMs: number): Promise<DemoResult> {
   const { sizeBytes, seed, seconds, pathDelay } = settings;
   const model = await makeModelledFile(file, settings);
-  // the first to run would else pay for the compiler of JavaScript, and look slower than it is
   const warmUps: TrialResult[] = [];
+  const trials: TrialResult[] = [];
+  const all = (): TrialResult[] => [...warmUps, ...trials];
+  // after an I/O that failed nobody knows what the file holds, so what would follow says nothing
+  const hasFailed = (): boolean => all().some(({ failed }) => failed > 0);
+  // the first to run would else pay for the compiler of JavaScript, and look slower than it is
   for (const type of TYPES) {
+    if (hasFailed()) break;
     warmUps.push(await runTrial({ type, file, pathDelay, seed, durationMs: WARM_UP_MS, isWarmUp: true }, model, screen));
   }
-  const trials: TrialResult[] = [];
   for (const [done, type] of TYPES.entries()) {
+    if (hasFailed()) break;
     const leftMs = (LOADS_END_MS - (performance.now() - beganMs)) / (TYPES.length - done);
     const durationMs = Math.max(TRIAL_MS_MIN, Math.min((seconds * 1000) / TYPES.length, leftMs));
     trials.push(await runTrial({ type, file, pathDelay, seed, durationMs, isWarmUp: false }, model, screen));
   }
   const whole = await checkFile(file, model);
-  const sum = (of: (trial: TrialResult) => number): number =>
-    [...warmUps, ...trials].reduce((total, trial) => total + of(trial), 0);
+  const sum = (of: (trial: TrialResult) => number): number => all().reduce((total, trial) => total + of(trial), 0);
   return {
     sizeBytes,
     seed,
     pathDelay,
     trials,
     failed: sum((trial) => trial.failed),
+    firstError: all().find(({ failed }) => failed > 0)?.firstError,
     verifiedBytes: whole.verifiedBytes + sum((trial) => trial.verifiedBytes),
     wrongBytes: whole.wrongBytes + sum((trial) => trial.wrongBytes),
   };
@@ -130,9 +135,7 @@ function heading({ sizeBytes, pathDelay, seed }: DemoSettings, file: string): st
 function report(result: DemoResult): string {
   const lines = [reportTable(result.trials), ''];
   lines.push('Latencies are upper bounds of classes at most 25 % wide. The share of a path counts bytes.');
-  for (const trial of result.trials.filter(({ failed }) => failed > 0)) {
-    lines.push(`${typeTitle(trial.type)}: ${trial.failed} I/Os failed, the first: ${messageOf(trial.firstError)}`);
-  }
+  if (result.failed > 0) lines.push(`${result.failed} I/Os failed, the first: ${messageOf(result.firstError)}`);
   lines.push(reportClaim(result));
   lines.push(`verified ${result.verifiedBytes} bytes, ${result.wrongBytes} wrong`);
   lines.push('Next: npx rqdm bench claim (the same claim, measured), or npx rqdm --help');

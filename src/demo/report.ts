@@ -13,10 +13,11 @@ export interface DemoResult {
   readonly sizeBytes: number;
   readonly seed: number;
   readonly pathDelay: string | undefined;
-  /** Request-based, then bio-based. */
+  /** Request-based, then bio-based; what would follow one that failed is missing. */
   readonly trials: readonly TrialResult[];
   /** I/Os that ended with an error, those of the warm-up included. */
   readonly failed: number;
+  readonly firstError: unknown;
   /** Read under load and from the file afterwards. */
   readonly verifiedBytes: number;
   readonly wrongBytes: number;
@@ -72,6 +73,7 @@ const ROWS: readonly (readonly [string, (trial: TrialResult) => string])[] = [
 
 /** The claim in one sentence, as it came out here, whichever way. */
 export function reportClaim({ trials, pathDelay }: DemoResult): string {
+  if (trials.length < 2) return 'No comparison: what failed was the end of it.';
   const [request, bio] = trials;
   const factor = iops(request) / iops(bio);
   const factorWithBoth = iopsWithBoth(request) / iopsWithBoth(bio);
@@ -133,7 +135,8 @@ function duration(nanoseconds: number): string {
 
 /** Times in nanoseconds where they are latencies, else in seconds. */
 export function reportJson(result: DemoResult): object {
-  const [request, bio] = result.trials;
+  const [mergedFirst, mappedFirst] = result.trials.map(iops);
+  const [mergedFirstWithBoth, mappedFirstWithBoth] = result.trials.map(iopsWithBoth);
   return {
     schema: 1,
     command: 'demo',
@@ -141,8 +144,8 @@ export function reportJson(result: DemoResult): object {
     seed: result.seed,
     pathDelay: result.pathDelay ?? null,
     types: result.trials.map(trialJson),
-    requestToBio: quotient(iops(request), iops(bio)),
-    requestToBioWithBothPaths: quotient(iopsWithBoth(request), iopsWithBoth(bio)),
+    requestToBio: quotient(mergedFirst, mappedFirst),
+    requestToBioWithBothPaths: quotient(mergedFirstWithBoth, mappedFirstWithBoth),
     failed: result.failed,
     verifiedBytes: result.verifiedBytes,
     wrongBytes: result.wrongBytes,
@@ -150,8 +153,8 @@ export function reportJson(result: DemoResult): object {
   };
 }
 
-function quotient(a: number, b: number): number | null {
-  return b === 0 ? null : a / b;
+function quotient(a: number | undefined, b: number | undefined): number | null {
+  return a === undefined || b === undefined || b === 0 ? null : a / b;
 }
 
 function trialJson(trial: TrialResult): object {

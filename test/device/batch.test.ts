@@ -129,7 +129,10 @@ test('more I/Os than there are records go through', async () => {
   await using mapper = new DeviceMapper({ limits: { devices: 4, bios: 64, requests: 32, submits: 16 } });
   const device = await mapper.openDevice(['mem:a?size=8M#1', 'mem:a?size=8M#2']);
   using lease = room(mapper, 4096);
-  const entries = Array.from({ length: 2000 }, (_, index): Entry => [index % 3 ? 0 : 1, ((index * 7) % 2048) * BLOCK, 512, lease.address]);
+  const entries = Array.from(
+    { length: 2000 },
+    (_, index): Entry => [index % 3 ? 0 : 1, ((index * 7) % 2048) * BLOCK, 512, lease.address],
+  );
   assert.is(await device.batch(batchOf(entries)), 0);
 });
 

@@ -96,6 +96,17 @@ test('a batch is one plug of its own, whatever the turn', async () => {
   assert.is(device.stats().requests, 1);
 });
 
+test('an endless chain of reads that are answered at once lets timers and immediates have their turn', async () => {
+  await using mapper = new DeviceMapper();
+  const device = await mapper.openDevice('mem:a?size=1M');
+  let fired = 0;
+  setTimeout(() => fired++, 1);
+  setImmediate(() => fired++);
+  let reads = 0;
+  for (; fired < 2; reads++) await device.read(0, 512);
+  assert.ok(reads > 0);
+});
+
 test('latencies and bytes are counted for the device and each path', async () => {
   await using mapper = new DeviceMapper();
   const device = await mapper.openDevice(['mem:a?size=1M#1', 'mem:a?size=1M#2'], { selector: 'round-robin' });
@@ -104,7 +115,13 @@ test('latencies and bytes are counted for the device and each path', async () =>
   assert.is(stats.readBytes, 10 * 1024);
   assert.is(stats.queueToComplete.count, 10);
   assert.ok(stats.queueToComplete.p50 > 0 && stats.queueToComplete.max >= stats.queueToComplete.p99);
-  assert.equal(stats.paths.map(({ issued, issuedBytes, errors }) => [issued, issuedBytes, errors]), [[5, 5120, 0], [5, 5120, 0]]);
+  assert.equal(
+    stats.paths.map(({ issued, issuedBytes, errors }) => [issued, issuedBytes, errors]),
+    [
+      [5, 5120, 0],
+      [5, 5120, 0],
+    ],
+  );
   assert.is(stats.inFlight + stats.queued + stats.waiting, 0);
 });
 

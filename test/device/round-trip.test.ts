@@ -24,7 +24,10 @@ const KINDS: readonly (readonly [string, (mapper: DeviceMapper, folder: Temporar
   ['a file on a worker', (mapper, folder) => mapper.openDevice(`${folder.file('a', MIB)}?mode=worker`)],
   ['a file, auto', (mapper, folder) => mapper.openDevice(`${folder.file('a', MIB)}?mode=auto`)],
   ['a file by O_DIRECT', (mapper, folder) => mapper.openDevice(`${folder.file('a', MIB)}?direct=1`)],
-  ['linear over a file', (mapper, folder) => mapper.createDevice({ name: 'l', table: `0 2048 linear ${folder.file('a', MIB)} 0` })],
+  [
+    'linear over a file',
+    (mapper, folder) => mapper.createDevice({ name: 'l', table: `0 2048 linear ${folder.file('a', MIB)} 0` }),
+  ],
   [
     'two paths, request-based',
     (mapper, folder) => {
@@ -222,7 +225,11 @@ test('linear to the end of an odd file has its exact end, and one that stops bef
 test('an unaligned write is refused with what was expected, and nothing is written', async () => {
   await using mapper = new DeviceMapper();
   const device = await mapper.openDevice('mem:a?size=64K', { name: 'a' });
-  for (const [position, length] of [[1, 512], [512, 100], [700, 24]] as const) {
+  for (const [position, length] of [
+    [1, 512],
+    [512, 100],
+    [700, 24],
+  ] as const) {
     const error = await rejection(device.write(new Uint8Array(length).fill(1), position));
     assert.is(error['code'], 'ERR_RQDM_ALIGNMENT');
     assert.match(error.message, new RegExp(`write of ${length} bytes at position ${position} on a: expected multiples of 512`));
@@ -258,7 +265,10 @@ test('an unaligned write that fails lets the next one on the same sector go on',
   await using mapper = new DeviceMapper();
   const device = await mapper.openDevice('mem:a?size=64K&switch=s', { name: 'a' });
   mapper.faultSwitches.get('s').fail('medium');
-  const failing = [rejection(device.write(new Uint8Array(5), 3, { unaligned: true })), rejection(device.write(new Uint8Array(5), 20, { unaligned: true }))];
+  const failing = [
+    rejection(device.write(new Uint8Array(5), 3, { unaligned: true })),
+    rejection(device.write(new Uint8Array(5), 20, { unaligned: true })),
+  ];
   for (const error of await Promise.all(failing)) assert.is(error['code'], 'ENODATA');
   mapper.faultSwitches.get('s').mend();
   assert.is(await device.write(new Uint8Array(5).fill(8), 3, { unaligned: true }), 5);

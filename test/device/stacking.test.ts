@@ -56,7 +56,7 @@ test('when the lower map has no path left, its error fails the path above and th
   assert.match(top.status(), /253:0 F 1 253:2 A 0 /);
 });
 
-test('request-based over bio-based is refused with the kernel\'s words', async () => {
+test("request-based over bio-based is refused with the kernel's words", async () => {
   await using mapper = new DeviceMapper();
   await mapper.createDevice({ name: 'flat', table: `0 2048 linear ${A} 0` });
   const error = await rejection(mapper.openDevice(['flat']));
@@ -69,8 +69,11 @@ test('request-based over bio-based is refused with the kernel\'s words', async (
 test('a single word opens a device over whatever it names', async () => {
   await using mapper = new DeviceMapper();
   await mapper.createDevice({ name: 'flat', table: `0 2048 linear ${A} 0` });
-  const above = await mapper.openDevice('flat', { type: 'bio' });
+  const above = await mapper.openDevice('flat');
+  assert.is(above.type, 'bio');
   await carries(above, 6);
+  await mapper.openDevice([`${A}#1`], { name: 'pair' });
+  assert.is((await mapper.openDevice('pair')).type, 'request');
 });
 
 test('loops are refused: at itself, around a corner, and between tables that wait to go live', async () => {

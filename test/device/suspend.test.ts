@@ -123,7 +123,13 @@ test('a load that fails leaves the live and the inactive table as they were, and
   const live = device.table();
   device.load(`0 32 linear ${A} 0`);
   const free = poolFigures(mapper);
-  for (const bad of ['0 8 nonsense', `0 9999 linear ${A} 0`, '0 8 linear mem:new?size=4K 0 0', ['0 8 linear mem:new?size=4K 0', '9 8 error'], '* linear']) {
+  for (const bad of [
+    '0 8 nonsense',
+    `0 9999 linear ${A} 0`,
+    '0 8 linear mem:new?size=4K 0 0',
+    ['0 8 linear mem:new?size=4K 0', '9 8 error'],
+    '* linear',
+  ]) {
     assert.is(thrown(() => device.load(bad as string))['code'], 'ERR_RQDM_TABLE');
   }
   await turns();

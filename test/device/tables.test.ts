@@ -93,10 +93,20 @@ const BAD: readonly (readonly [string | string[], string, string, (string | unde
   ['0 8 linear mem:b?size=1M&speed=9 0', 'Device lookup failed', 'ENODEV', '1,3', /option 'speed' is unknown/],
   [`0 8 linear ${A} 2048`, `${A} too small for target: start=2048, len=8, dev_size=2048`, 'EINVAL'],
   [`0 2049 linear ${A} 0`, `${A} too small for target: start=0, len=2049, dev_size=2048`, 'EINVAL'],
-  ['0 8 linear mem:c?size=1M&block=4096 4', 'start=4 not aligned to h/w logical block size 4096 of mem:c?size=1M&block=4096', 'EINVAL'],
+  [
+    '0 8 linear mem:c?size=1M&block=4096 4',
+    'start=4 not aligned to h/w logical block size 4096 of mem:c?size=1M&block=4096',
+    'EINVAL',
+  ],
   [[`0 2048 ${MP} ${A}`, `2048 8 linear ${A} 0`], 'target type multipath must appear alone in table', 'EINVAL', '2,2'],
   [[`0 8 linear ${A} 0`, `8 2048 ${MP} ${A}`], 'singleton target type must appear alone in table', 'EINVAL', '2,2'],
-  [`0 2048 multipath 1 nonsense 0 1 1 service-time 0 1 0 ${A}`, 'Unrecognised multipath feature request', 'EINVAL', '1,4', /"nonsense"/],
+  [
+    `0 2048 multipath 1 nonsense 0 1 1 service-time 0 1 0 ${A}`,
+    'Unrecognised multipath feature request',
+    'EINVAL',
+    '1,4',
+    /"nonsense"/,
+  ],
   [`0 2048 multipath 2 queue_mode x 0 1 1 service-time 0 1 0 ${A}`, "Unknown 'queue_mode' requested", 'EINVAL'],
   [`0 2048 multipath 0 0 1 1 nonsense 0 1 0 ${A}`, 'unknown path selector type', 'EINVAL', '1,7'],
   [`0 2048 multipath 0 0 1 0 service-time 0 1 0 ${A}`, 'invalid initial priority group', 'EINVAL'],
@@ -109,7 +119,7 @@ const BAD: readonly (readonly [string | string[], string, string, (string | unde
   ['zero 8 error', '', ''],
 ];
 
-test('every bad table is refused with the kernel\'s text, the place and what was expected, and leaves nothing behind', async () => {
+test("every bad table is refused with the kernel's text, the place and what was expected, and leaves nothing behind", async () => {
   await using mapper = new DeviceMapper();
   const free = poolFigures(mapper);
   for (const [table, kernelText, errno, place, more] of BAD) {
@@ -140,7 +150,12 @@ test('files that cannot be opened say why', async () => {
   symlinkSync('loop', join(folder.path, 'loop'));
   folder.file('empty', 0);
   await using mapper = new DeviceMapper();
-  for (const [name, text] of [['folder', /EISDIR|directory/], ['loop', /ELOOP/], ['empty', /is empty/], ['none', /ENOENT/]] as const) {
+  for (const [name, text] of [
+    ['folder', /EISDIR|directory/],
+    ['loop', /ELOOP/],
+    ['empty', /is empty/],
+    ['none', /ENOENT/],
+  ] as const) {
     const error = await rejection(mapper.openDevice(join(folder.path, name)));
     assert.match(error.message, text);
     assert.is(error['errno'], 'ENODEV');
@@ -160,7 +175,7 @@ test('only allowed words are opened', async () => {
   }
 });
 
-test('wrong types and contradictions are the kernel\'s errors', async () => {
+test("wrong types and contradictions are the kernel's errors", async () => {
   await using mapper = new DeviceMapper();
   mapper.registerTarget({ ...probeTarget('only_rq'), mapping: 'request' });
   const refuse = async (table: string | string[], type: 'bio' | 'request' | undefined, text: RegExp): Promise<void> => {
@@ -168,11 +183,23 @@ test('wrong types and contradictions are the kernel\'s errors', async () => {
     assert.is(error['code'], 'ERR_RQDM_TABLE');
     assert.match(error.message, text);
   };
-  await refuse([`0 8 only_rq ${A}`, `8 8 linear ${A} 0`], undefined, /Inconsistent table: different target types can't be mixed up/);
-  await refuse([`0 8 passthrough ${A} 0`, `8 8 passthrough ${A} 8`], 'request', /request-based DM doesn't support multiple targets/);
+  await refuse(
+    [`0 8 only_rq ${A}`, `8 8 linear ${A} 0`],
+    undefined,
+    /Inconsistent table: different target types can't be mixed up/,
+  );
+  await refuse(
+    [`0 8 passthrough ${A} 0`, `8 8 passthrough ${A} 8`],
+    'request',
+    /request-based DM doesn't support multiple targets/,
+  );
   await refuse(`0 8 linear ${A} 0`, 'request', /can't change device type|linear/);
   await refuse(`0 2048 multipath 2 queue_mode rq 0 1 1 service-time 0 1 0 ${A}`, 'bio', /can't change device type/);
-  await refuse('0 8 passthrough mem:q?size=1M&queue=bio 0', 'request', /table load rejected: including non-request-stackable devices/);
+  await refuse(
+    '0 8 passthrough mem:q?size=1M&queue=bio 0',
+    'request',
+    /table load rejected: including non-request-stackable devices/,
+  );
   await refuse(`0 2048 ${MP} mem:q?size=1M&queue=bio`, undefined, /including non-request-stackable devices/);
   const device = await mapper.createDevice({ name: 'x', table: `0 8 passthrough ${A} 0`, type: 'request' });
   assert.is(device.type, 'request');
@@ -189,9 +216,15 @@ test('names that are none are refused, and taken ones', async () => {
   await mapper.createDevice({ name: 'x'.repeat(127), table: '0 8 error' });
   await mapper.createDevice({ name: 'a b', table: '0 8 error' });
   assert.is((await rejection(mapper.createDevice({ name: 'a b', table: '0 8 error' })))['code'], 'ERR_RQDM_EXISTS');
-  assert.equal(mapper.devices.map(({ name }) => name), ['a b', 'x'.repeat(127)]);
+  assert.equal(
+    mapper.devices.map(({ name }) => name),
+    ['a b', 'x'.repeat(127)],
+  );
   assert.is((await rejection(mapper.openDevice([], {})))['code'], 'ERR_RQDM_TABLE');
-  assert.is((await rejection(mapper.createDevice({ name: 'e', table: '0 8 error', elevator: 'cfq' })))['code'], 'ERR_RQDM_ELEVATOR');
+  assert.is(
+    (await rejection(mapper.createDevice({ name: 'e', table: '0 8 error', elevator: 'cfq' })))['code'],
+    'ERR_RQDM_ELEVATOR',
+  );
 });
 
 test('a device is found by name, number and /dev/mapper/ name, in tables too', async () => {
@@ -206,7 +239,10 @@ test('a device is found by name, number and /dev/mapper/ name, in tables too', a
   }
   const named = await mapper.createDevice({ name: '240:1', table: '0 8 error' });
   assert.is(mapper.getDevice('240:1'), named);
-  assert.is((await mapper.createDevice({ name: 'byname', table: '0 8 linear /dev/mapper/240:1 0' })).table(), `0 8 linear ${named.number} 0`);
+  assert.is(
+    (await mapper.createDevice({ name: 'byname', table: '0 8 linear /dev/mapper/240:1 0' })).table(),
+    `0 8 linear ${named.number} 0`,
+  );
 });
 
 test('one device too many is ERR_RQDM_LIMIT, backing ones included, and a close makes room again', async () => {

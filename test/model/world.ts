@@ -6,7 +6,6 @@ import {
   DEVICE_SUSPENDED,
   DEVICE_SUSPENDING,
   FIGURE_IN_FLIGHT,
-  FLAG_CLEAR,
   FLAG_NOMERGE,
   OPERATION_FLUSH,
   OPERATION_READ,
@@ -187,7 +186,7 @@ export class Run {
       sizeSectors: SECTORS,
       depth,
       medium,
-      ...(isPlain ? { isInstant: 1, isFilling: 1 } : {}),
+      ...(isPlain ? { isInstant: 1 } : {}),
       script: (io) => this.fault(io),
     });
   }
@@ -348,7 +347,7 @@ export class Run {
   private bioOf([operation, sector, sectors, isAdjacent, isNomerge, which]: BioWords): BioOptions {
     const top = this.tops[which % this.tops.length];
     const length = Math.min(sectors, SECTORS - sector);
-    const flags = (isNomerge ? FLAG_NOMERGE : 0) | FLAG_CLEAR;
+    const flags = isNomerge ? FLAG_NOMERGE : 0;
     return { device: top.id, operation, sector, sectors: length, isAdjacent, flags, space: top.space };
   }
 
@@ -404,7 +403,7 @@ export class Run {
     this.driver.drain();
     for (const top of this.tops) {
       for (let sector = 0; sector < SECTORS; sector += 64) {
-        this.driver.submit([{ device: top.id, sector, sectors: 64, flags: FLAG_CLEAR, space: top.space }]);
+        this.driver.submit([{ device: top.id, sector, sectors: 64, space: top.space }]);
         this.driver.drain();
       }
     }

@@ -10,8 +10,8 @@ import {
   MAP_KILL,
   MAP_REMAPPED,
 } from '../../bindings/target/target.ts';
-import type { CoreDriver } from './core-driver.ts';
 import { check } from './core-data.ts';
+import type { CoreDriver } from './core-driver.ts';
 import type { Decision, Hooks } from './core-io.ts';
 
 export interface ChooserOptions {

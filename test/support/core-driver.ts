@@ -11,6 +11,15 @@ import { DecisionView, SETTINGS } from './core-io.ts';
 export { check, Medium, Space } from './core-data.ts';
 export type * from './core-io.ts';
 
+interface Known {
+  readonly kind: number;
+  level: number;
+  sizeSectors: number;
+  settings: Settings;
+  space: Space;
+  isEmpty: boolean;
+}
+
 interface Backing {
   readonly options: BackingOptions;
   readonly medium: Medium;
@@ -49,7 +58,7 @@ export class CoreDriver {
   readonly arena: ArenaModel;
   private readonly views: ReadonlyMap<number, DecisionView>;
   private readonly targets: Hooks[] = [];
-  private readonly devices: { kind: number; level: number; sizeSectors: number; settings: Settings; space: Space }[] = [];
+  private readonly devices: Known[] = [];
   private readonly backings: Map<number, Backing> = new Map();
   private readonly backlog: Map<number, DrivenBio[]> = new Map();
   private readonly events: Event[] = [];
@@ -59,6 +68,7 @@ export class CoreDriver {
   private freeBios = 0;
   private freeRequests = 0;
   private traceRead = 0;
+  private readonly traced: TraceEvent[] = [];
 
   constructor(capacities: Partial<CoreCapacities> = {}, arenaSectors: number = 1 << 17) {
     this.core = new Core({ ...ROOMY, ...capacities });
@@ -75,7 +85,9 @@ export class CoreDriver {
 
   backing(options: BackingOptions = {}): number {
     const sizeSectors = options.sizeSectors ?? 4096;
-    const id = this.create(abi.DEVICE_BACKING, sizeSectors, 0, options);
+    // one that answers inside the core holds nothing: all of it reads zeros
+    const id = this.create(abi.DEVICE_BACKING, sizeSectors, 0, { isFilling: options.isInstant, ...options });
+    if (options.isInstant) this.emptyOut(id);
     this.backings.set(id, { options, medium: options.medium ?? new Medium(sizeSectors), issued: 0, inFlight: 0 });
     return id;
   }
@@ -88,6 +100,10 @@ export class CoreDriver {
     return this.mapped(abi.DEVICE_BIO, { hasCache: 1, ...options });
   }
 
+  private emptyOut(id: number): void {
+    Object.assign(this.devices[id], { isEmpty: true, space: new Space(() => true) });
+  }
+
   private mapped(kind: number, options: MappedOptions): number {
     const id = this.create(kind, 0, 1, options);
     this.setTable(id, options);
@@ -97,7 +113,7 @@ export class CoreDriver {
   private create(kind: number, sizeSectors: number, level: number, settings: Settings): number {
     const id = this.devices.length;
     check(this.core.exports.createDevice(id, kind, sizeSectors) !== 0, () => `there is no room for device ${id}`);
-    this.devices.push({ kind, level, sizeSectors, settings, space: new Space() });
+    this.devices.push({ kind, level, sizeSectors, settings, space: new Space(), isEmpty: false });
     this.configure(id, settings);
     this.freeBios = this.core.header[abi.HEADER_BIOS_FREE];
     this.freeRequests = this.core.header[abi.HEADER_REQUESTS_FREE];
@@ -135,7 +151,11 @@ export class CoreDriver {
       const below = device ?? 0xffffffff;
       exports.setExtent(this.extentsUsed++, start, length, number, bits, below, offset, target, flushes, ioSectorsMax);
       start += length;
-      for (const one of [device, ...(paths ?? [])]) if (one !== undefined) level = Math.max(level, this.devices[one].level);
+      for (const one of [device, ...(paths ?? [])]) {
+        if (one === undefined) continue;
+        level = Math.max(level, this.devices[one].level);
+        if (this.devices[one].isEmpty) this.emptyOut(id);
+      }
     }
     exports.setExtents(id, first, extents.length, start, level + 1);
     Object.assign(this.devices[id], { level: level + 1, sizeSectors: start });
@@ -219,7 +239,19 @@ export class CoreDriver {
     const isWrite = operation === abi.OPERATION_WRITE;
     const write = isWrite ? space.begin(this.arena.sectors, at, sector, sectors, beganAt) : undefined;
     const fate = { status: undefined, attempts: 0, firstStatus: 0, lastPath: 0xffff, endedAtNs: 0 };
-    const bio: DrivenBio = { tag, device, operation, sector, sectors, flags, at, space, beganAt, write, ...fate };
+    const bio: DrivenBio = {
+      tag,
+      device,
+      operation,
+      sector,
+      sectors,
+      flags: flags | abi.FLAG_CLEAR,
+      at,
+      space,
+      beganAt,
+      write,
+      ...fate,
+    };
     this.bios.push(bio);
     return bio;
   }
@@ -418,22 +450,34 @@ export class CoreDriver {
 
   /** Until nothing happens any more. */
   drain(): void {
+    this.settle();
     for (let steps = 0; this.step(); steps++) check(steps < ROUNDS_MAX, () => 'this goes on for ever');
   }
 
-  /** The letters of the trace since the last call, `A1 R 0+8` for an action of device 1. */
-  trace(letters?: string): string[] {
-    const { events, next, lost } = this.core.readTrace(this.traceRead);
+  /** What the trace has of a device since the last call: `D R 0+8`, `U 4`; with only some of the letters if given. */
+  trace(device: number, letters?: string): string[] {
+    return this.traceEvents(device, letters).map(printEvent);
+  }
+
+  traceEvents(device: number, letters?: string): TraceEvent[] {
+    const events = this.traced.splice(0);
+    this.traced.push(...events.filter((event) => event.device !== device));
+    const { events: more, next, lost } = this.core.readTrace(this.traceRead);
     check(lost === 0, () => 'the trace ring was too small');
     this.traceRead = next;
-    return events.filter((event) => letters?.includes(event.action) ?? true).map(printEvent);
+    this.traced.push(...more.filter((event) => event.device !== device));
+    const own = [...events, ...more].filter((event) => event.device === device);
+    return own.filter((event) => letters?.includes(event.action) ?? true);
   }
 
   /** Drains, and then holds the core to its word: all has ended, all is given back. */
   assertIdle(): void {
     this.drain();
     for (const bio of this.bios) {
-      check(bio.status !== undefined, () => `bio ${bio.tag} (${bio.sectors} at ${bio.sector} of device ${bio.device}) never ended`);
+      check(
+        bio.status !== undefined,
+        () => `bio ${bio.tag} (${bio.sectors} at ${bio.sector} of device ${bio.device}) never ended`,
+      );
     }
     const { header } = this.core;
     const figures = { IN_FLIGHT: 2, PATH_IN_FLIGHT: 3, BIOS: 4, REQUESTS: 5, QUEUED: 6, WAITING: 7, DELAYED: 8 };
@@ -458,7 +502,8 @@ function say(io: DecisionView, verdict: number | undefined): void {
 
 const OPERATIONS = ['R', 'W', 'F'];
 
-function printEvent({ action, device, operation, sector, sectors }: TraceEvent): string {
-  if (action === 'P' || action === 'U') return `${action}${device}`;
-  return `${action}${device} ${OPERATIONS[operation]} ${sector}+${sectors}`;
+function printEvent({ action, operation, sector, sectors, detail }: TraceEvent): string {
+  if (action === 'P') return action;
+  if (action === 'U') return `U ${detail}`;
+  return `${action} ${OPERATIONS[operation]} ${sector}+${sectors}`;
 }

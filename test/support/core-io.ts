@@ -67,6 +67,8 @@ export interface BackingOptions extends Settings {
 export interface Decision {
   readonly id: number;
   readonly operation: number;
+  readonly flags: number;
+  readonly bytes: number;
   sector: number;
   readonly sectors: number;
   readonly status: number;
@@ -159,6 +161,12 @@ export class DecisionView implements Decision {
   }
   get operation(): number {
     return this.word(abi.DECISION_OPERATION) & 0xff;
+  }
+  get flags(): number {
+    return this.word(abi.DECISION_OPERATION) >>> 8;
+  }
+  get bytes(): number {
+    return this.sectors * 512;
   }
   get sector(): number {
     return this.doubles[this.at * 6 + abi.DECISION_SECTOR];

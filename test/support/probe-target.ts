@@ -1,8 +1,8 @@
 // A target of tests: `NAME DEVICE… `, all hooks as the test gives them, calls counted by hook.
 
+import type { DeviceReference } from '../../bindings/path/reference.ts';
 import type { Target, TargetContext, TargetIo, TargetType } from '../../bindings/target/target.ts';
 import { END_DONE, MAP_REMAPPED } from '../../bindings/target/target.ts';
-import type { DeviceReference } from '../../bindings/path/reference.ts';
 
 /** Hooks of the test; they see the probe that they belong to. */
 export type ProbeHooks = {

@@ -13,8 +13,8 @@ export const LIBRARY: string = new URL('../../bindings/index.js', import.meta.ur
 
 export interface ProgramOptions {
   readonly kind?: 'module' | 'commonjs';
-  readonly arguments?: readonly string[];
-  readonly folder?: string;
+  /** What to put before `node …`: words of a command that runs the rest. */
+  readonly before?: readonly string[];
 }
 
 /** Runs the text of a program; `LIBRARY` in it is the address of the library. Ends it by SIGKILL after 20 s. */
@@ -22,11 +22,11 @@ export function runProgram(text: string, options: ProgramOptions = {}): Promise<
   const flags = [`--input-type=${options.kind ?? 'module'}`, '--no-warnings'];
   const code = text.replaceAll('LIBRARY', JSON.stringify(LIBRARY));
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...flags, '-e', code, '--', ...(options.arguments ?? [])], {
+    const command = [...(options.before ?? []), process.execPath, ...flags, '-e', code];
+    const child = spawn(command[0] as string, command.slice(1), {
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: 20_000,
       killSignal: 'SIGKILL',
-      ...(options.folder === undefined ? {} : { cwd: options.folder }),
     });
     let output = '';
     let errors = '';

@@ -1,0 +1,179 @@
+// Records: an empty pool is back-pressure and nothing else. Whatever one device holds, the others go on.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import {
+  DEVICE_RUNNING,
+  DEVICE_SUSPENDED,
+  ELEVATOR_MQ_DEADLINE,
+  FIGURE_BIOS,
+  FIGURE_REQUESTS,
+  HEADER_BIOS_FREE,
+  HEADER_REQUESTS_FREE,
+  OPERATION_WRITE,
+  STATUS_OFFLINE,
+  STATUS_OK,
+} from '../../assembly/abi.ts';
+import { END_INCOMPLETE, MAP_REMAPPED } from '../../bindings/target/target.ts';
+import { Chooser } from '../support/core-chooser.ts';
+import { CoreDriver, Space } from '../support/core-driver.ts';
+
+const test = suite('core/reserves');
+
+const SIZE = 4096;
+const apart = (device: number, total: number, sectors: number = 8) =>
+  Array.from({ length: total }, (_, i) => ({ device, sector: (i * 64) % SIZE, sectors, operation: i & 1 }));
+
+function isGood(driver: CoreDriver): boolean {
+  return driver.bios.every(({ status }) => status === STATUS_OK);
+}
+
+for (const hasMap of [false, true]) {
+  test(`a stack of three with every pool at its minimum goes on${hasMap ? ', with map hooks' : ''}`, () => {
+    const driver = new CoreDriver({ devices: 4, bios: 16, requests: 16 });
+    const path = driver.backing({ depth: 2, maxSectors: 16, elevator: ELEVATOR_MQ_DEADLINE });
+    const choosers: Chooser[] = [];
+    const hooks = (paths: readonly number[]) => {
+      const chooser = new Chooser(paths);
+      choosers.push(chooser);
+      const bound = {
+        prepMap: chooser.prepMap.bind(chooser),
+        endIo: chooser.endIo.bind(chooser),
+        release: chooser.release.bind(chooser),
+      };
+      return hasMap ? { ...bound, map: () => MAP_REMAPPED } : bound;
+    };
+    const m = driver.request({ extents: [{ hooks: hooks([path]), length: SIZE }], paths: [path], maxSectors: 16 });
+    const l = driver.request({ extents: [{ hooks: hooks([m]), length: SIZE }], paths: [m], maxSectors: 16 });
+    const top = driver.bio({ extents: [{ hooks: hooks([l]), length: SIZE, ioSectorsMax: 24 }], paths: [l] });
+    driver.shareSpace(new Space(), top, l, m);
+    assert.equal([driver.core.header[HEADER_BIOS_FREE], driver.core.header[HEADER_REQUESTS_FREE]], [0, 0]);
+    driver.submit([...apart(top, 100, 60), ...apart(m, 100), ...apart(l, 100, 40)]);
+    driver.assertIdle();
+    assert.ok(isGood(driver));
+    for (const chooser of choosers) chooser.assertBalanced();
+  });
+}
+
+test('a device that holds all it can get leaves the others their reserve', () => {
+  const driver = new CoreDriver({ devices: 4, bios: 40, requests: 40 });
+  const path = driver.backing({ depth: 4 });
+  const held = new Chooser([path], { isQueueing: true });
+  const free = new Chooser([path]);
+  const a = driver.request({ extents: [{ hooks: held, length: SIZE }], paths: [path] });
+  const b = driver.request({ extents: [{ hooks: free, length: SIZE }], paths: [path] });
+  const c = driver.bio({ extents: [{ device: path, length: SIZE }] });
+  driver.shareSpace(new Space(), a, b, c);
+  held.setActive(driver, a, 0, false);
+  driver.submit(apart(a, 60));
+  assert.is(driver.core.header[HEADER_BIOS_FREE], 0, 'all that is shared is held');
+  driver.submit([...apart(b, 50), ...apart(c, 50, 60)]);
+  for (let i = 0; i < 500; i++) driver.step();
+  assert.ok(driver.bios.filter(({ device }) => device !== a).every(({ status }) => status === STATUS_OK));
+  assert.ok(driver.bios.filter(({ device }) => device === a).every(({ status }) => status === undefined));
+  held.setActive(driver, a, 0, true);
+  driver.assertIdle();
+  held.assertBalanced();
+});
+
+test('a suspended device that holds all it can get leaves the others their reserve', () => {
+  const driver = new CoreDriver({ devices: 4, bios: 40, requests: 40 });
+  const path = driver.backing({ depth: 4 });
+  const devices = (['request', 'bio'] as const).map((kind) => driver[kind]({ extents: [{ device: path, length: SIZE }] }));
+  const b = driver.request({ extents: [{ hooks: new Chooser([path]), length: SIZE }], paths: [path] });
+  driver.shareSpace(new Space(), path, b, ...devices);
+  for (const device of devices) driver.setState(device, DEVICE_SUSPENDED);
+  for (const device of devices) driver.submit(apart(device, 60));
+  driver.submit([...apart(b, 50), ...apart(path, 50)]);
+  driver.drain();
+  assert.ok(driver.bios.filter(({ device }) => !devices.includes(device)).every(({ status }) => status === STATUS_OK));
+  for (const device of devices) driver.setState(device, DEVICE_RUNNING);
+  driver.assertIdle();
+  assert.ok(isGood(driver));
+});
+
+test('clones that a target keeps are records of its own device: the path serves others all the same', () => {
+  const driver = new CoreDriver({ devices: 3, bios: 12, requests: 12 });
+  const path = driver.backing({ depth: 4 });
+  const kept: number[] = [];
+  const keep = (io: { id: number }): number => {
+    kept.push(io.id);
+    return END_INCOMPLETE;
+  };
+  const a = driver.request({ extents: [{ hooks: { endIo: keep }, device: path, length: SIZE }] });
+  const b = driver.request({ extents: [{ hooks: new Chooser([path]), length: SIZE }], paths: [path] });
+  driver.submit(apart(a, 20).map((bio) => ({ ...bio, operation: OPERATION_WRITE })));
+  driver.drain();
+  assert.ok(kept.length > 0);
+  const others = driver.submit([...apart(path, 30), ...apart(b, 30)].map((bio) => ({ ...bio, space: driver.spaceOf(a) })));
+  driver.drain();
+  assert.ok(others.every(({ status }) => status === STATUS_OK));
+  while (kept.length > 0) {
+    driver.finish(kept.shift() as number, STATUS_OFFLINE);
+    driver.drain();
+  }
+  driver.assertIdle();
+});
+
+test('the queue of a middle device has its share while clones from above come without pause', () => {
+  const driver = new CoreDriver({ devices: 3, bios: 12, requests: 12 });
+  const path = driver.backing({ depth: 8 });
+  const m = driver.request({ extents: [{ hooks: new Chooser([path]), length: SIZE }], paths: [path] });
+  const l = driver.request({ extents: [{ hooks: new Chooser([m]), length: SIZE }], paths: [m] });
+  driver.shareSpace(new Space(), m, l);
+  driver.submit([...apart(l, 200), ...apart(m, 5)]);
+  for (let i = 0; i < 60; i++) driver.step();
+  const own = driver.bios.filter(({ device }) => device === m);
+  assert.ok(
+    own.every(({ status }) => status === STATUS_OK),
+    'they wait for no more than a few turns',
+  );
+  driver.assertIdle();
+});
+
+test('a quota of bios and of requests holds one device back, and nobody else', () => {
+  const driver = new CoreDriver();
+  const small = driver.backing({ bios: 6, requests: 3, depth: 1, elevator: ELEVATOR_MQ_DEADLINE });
+  const other = driver.backing();
+  driver.submit([...apart(small, 40), ...apart(other, 40)]);
+  assert.ok(driver.figure(small, FIGURE_BIOS) <= 6 + 4);
+  assert.ok(driver.figure(small, FIGURE_REQUESTS) <= 3);
+  assert.is(driver.figure(other, FIGURE_BIOS), 40);
+  driver.assertIdle();
+  assert.ok(isGood(driver));
+});
+
+test('a device that is gone gives its reserve back, one that holds I/O stays', () => {
+  const driver = new CoreDriver({ devices: 3, bios: 8, requests: 8 });
+  const { exports } = driver.core;
+  const path = driver.backing();
+  const device = driver.request({ extents: [{ device: path, length: SIZE }] });
+  assert.not.ok(exports.createDevice(2, 1, SIZE), 'there is no reserve for a third');
+  driver.submit([{ device }]);
+  assert.not.ok(exports.destroyDevice(device));
+  assert.not.ok(exports.destroyDevice(path), 'a clone is on it');
+  driver.drain();
+  assert.ok(exports.destroyDevice(device));
+  assert.ok(exports.createDevice(2, 1, SIZE));
+  assert.ok(exports.destroyDevice(2));
+  assert.ok(exports.destroyDevice(path));
+  exports.run(driver.nowNs);
+  assert.equal([driver.core.header[HEADER_BIOS_FREE], driver.core.header[HEADER_REQUESTS_FREE]], [8, 8]);
+});
+
+test('more zeros than the fill ring has room for are filled before anything is told', () => {
+  const driver = new CoreDriver({ devices: 2, bios: 32, requests: 32, extents: 512 });
+  const path = driver.backing();
+  const extents = Array.from({ length: 200 }, (_, i) =>
+    i % 2 ? { kind: 'zero' as const, length: 8, flushes: 0 } : { device: path, length: 8, offset: i * 8 },
+  );
+  const device = driver.bio({ extents });
+  const space = new Space((sector) => Math.floor(sector / 8) % 2 === 1);
+  driver.submit([{ device, sectors: 1600, space, operation: OPERATION_WRITE }]);
+  driver.drain();
+  driver.submit([{ device, sectors: 1600, space }]);
+  driver.assertIdle();
+  assert.ok(isGood(driver));
+});
+
+test.run();
