@@ -1,6 +1,7 @@
 // The batch call: typed arrays in, statuses out, no object for an I/O.
 import { OPERATION_FLUSH, OPERATION_WRITE } from '../../assembly/abi.ts';
 import { RqdmError } from '../errors.ts';
+import type { PlugTurn } from './plug-turn.ts';
 import { type Pump, type Settler, TAG_BITS } from './pump.ts';
 
 /**
@@ -36,6 +37,7 @@ class BatchRun implements Settler {
   readonly number: number;
   readonly tag: number;
   readonly #batches: Batches;
+  readonly #turn: PlugTurn;
   #owner: BatchOwner | undefined;
   #statuses: Uint8Array = EMPTY;
   #left = 0;
@@ -45,6 +47,7 @@ class BatchRun implements Settler {
 
   constructor(batches: Batches, pump: Pump) {
     this.#batches = batches;
+    this.#turn = pump.turn;
     this.number = pump.addSettler(this);
     this.tag = this.number * 2 ** TAG_BITS;
   }
@@ -72,6 +75,7 @@ class BatchRun implements Settler {
     if (this.#left === 0) {
       const failed = this.#failed;
       this.#batches.giveBack(this);
+      if (this.#turn.isDue()) return new Promise((resolve) => setImmediate(() => resolve(failed)));
       return Promise.resolve(failed);
     }
     return new Promise((resolve, reject) => {

@@ -23,6 +23,12 @@ export class PlugTurn {
     else setImmediate(this.#end);
   }
 
+  /** A batch has ended while it was submitted. True: let the event loop go round before its caller goes on. */
+  isDue(): boolean {
+    if (this.#plugs++ === 0) setImmediate(this.#begin).unref();
+    return this.#plugs > PLUGS_A_TURN;
+  }
+
   readonly #afterMicrotasks = (): void => process.nextTick(this.#end);
 
   readonly #end = (): void => {

@@ -113,7 +113,7 @@ export class Pump implements PathSink {
   #submitted = 0;
   #isDriving = false;
   #isWanted = false;
-  readonly #turn: PlugTurn = new PlugTurn(() => this.drive());
+  readonly turn: PlugTurn = new PlugTurn(() => this.drive());
   #timer: NodeJS.Timeout | undefined;
   #timerAt = 0;
   #isPlugged = 1;
@@ -255,7 +255,7 @@ export class Pump implements PathSink {
 
   /** Runs when this turn's microtasks have drained: what is submitted until then is one plug. */
   schedule(): void {
-    this.#turn.schedule();
+    this.turn.schedule();
   }
 
   /** PathSink: answers were added outside of `issue`. */

@@ -153,4 +153,26 @@ test('batches at the same time on several devices settle each by itself', async 
   assert.is(await waiting, 0);
 });
 
+test('an endless loop of batches that end at once leaves timers their turn', async () => {
+  const mapper = new DeviceMapper();
+  const device = await mapper.createDevice({ name: 'n', table: '0 * multipath 0 0 1 1 round-robin 0 1 0 null:1M' });
+  const lease = mapper.lease(4096);
+  let hasFired = false;
+  setTimeout(() => {
+    hasFired = true;
+  }, 1);
+  const batch = {
+    count: 1,
+    operations: new Uint8Array(1),
+    positions: new Float64Array(1),
+    lengths: new Uint32Array([4096]),
+    addresses: new Uint32Array([lease?.address ?? 0]),
+    statuses: new Uint8Array(1),
+  };
+  for (let i = 0; i < 10_000_000 && !hasFired; i++) await device.batch(batch);
+  assert.ok(hasFired, 'the timer had its turn');
+  lease?.release();
+  await mapper.close();
+});
+
 test.run();
