@@ -61,6 +61,8 @@ export class MappedDevice extends EventEmitter<DeviceEvents> implements Transfer
   #inactive: LoadedTable | undefined;
   #state: State = 'running';
   #isNoflush = false;
+  /** A table before had one: flushes still go to the target, which may have to tell of a loss. */
+  #hasHadCache = false;
   /** The device or its mapper is being closed: nobody waits for anything that may never come. */
   #isGivenUp = false;
   #outstanding = 0;
@@ -356,7 +358,8 @@ export class MappedDevice extends EventEmitter<DeviceEvents> implements Transfer
     this.#inactive = undefined;
     const old = this.#live;
     this.#live = table;
-    table.goLive();
+    this.#hasHadCache ||= old.hasCache;
+    table.goLive(this.#hasHadCache);
     old.destroy();
   }
 

@@ -166,7 +166,7 @@ export class LoadedTable {
   }
 
   /** Writes the table to the core. Nothing of an older table is in flight on the device. */
-  goLive(): void {
+  goLive(hadCache = false): void {
     const { pump, deviceId } = this.#host;
     const { exports } = pump.core;
     this.#extents.forEach((extent, index) => {
@@ -185,7 +185,7 @@ export class LoadedTable {
     });
     exports.setExtents(deviceId, this.#firstExtent, this.#extents.length, this.sizeSectors, this.level);
     if (this.limits) applyLimits(pump.core, deviceId, this.limits);
-    exports.configureDevice(deviceId, SETTING_HAS_CACHE, this.hasCache ? 1 : 0);
+    exports.configureDevice(deviceId, SETTING_HAS_CACHE, this.hasCache || hadCache ? 1 : 0);
     exports.configureDevice(deviceId, SETTING_READ_ONLY, this.#host.isReadOnly ? 1 : 0);
     pump.core.figures(deviceId)[FIGURE_BUSY] = 0;
     this.#isLive = true;

@@ -23,7 +23,6 @@
 
 import type { DeviceReference, PathLimits } from '../path/reference.ts';
 
-export type { DeviceReference, PathLimits } from '../path/reference.ts';
 export {
   END_DELAY_REQUEUE,
   END_DONE,
@@ -35,6 +34,7 @@ export {
   MAP_REQUEUE,
   MAP_SUBMITTED,
 } from '../../assembly/abi.ts';
+export type { DeviceReference, PathLimits } from '../path/reference.ts';
 
 /** The I/O that a hook decides about. One object, used again for the next; sectors are 512 bytes. */
 export interface TargetIo {

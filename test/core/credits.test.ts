@@ -3,16 +3,10 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import {
-  COUNTER_REFUSALS,
-  FIGURE_BUSY,
-  FIGURE_QUEUED,
-  STATUS_IOERR,
-  STATUS_OK,
-} from '../../assembly/abi.ts';
+import { COUNTER_REFUSALS, FIGURE_BUSY, FIGURE_QUEUED, STATUS_IOERR, STATUS_OK } from '../../assembly/abi.ts';
 import { MAP_REMAPPED } from '../../bindings/target/target.ts';
 import { Chooser } from '../support/core-chooser.ts';
-import { CoreDriver, Space, type BackingOptions } from '../support/core-driver.ts';
+import { type BackingOptions, CoreDriver, Space } from '../support/core-driver.ts';
 import { Script } from '../support/core-script.ts';
 
 const test = suite('core/credits');

@@ -18,10 +18,13 @@ function histogram(driver: CoreDriver, device: number, which: number): Map<numbe
 }
 
 test('every latency falls into a bucket whose bounds hold it, at most a quarter wide', () => {
-  const latencies = fc.array(fc.oneof(fc.integer({ min: 0, max: 40 }), fc.double({ min: 0, max: 2 ** 40, noNaN: true }).map(Math.floor)), {
-    minLength: 1,
-    maxLength: 40,
-  });
+  const latencies = fc.array(
+    fc.oneof(fc.integer({ min: 0, max: 40 }), fc.double({ min: 0, max: 2 ** 40, noNaN: true }).map(Math.floor)),
+    {
+      minLength: 1,
+      maxLength: 40,
+    },
+  );
   fc.assert(
     fc.property(latencies, (values) => {
       const driver = new CoreDriver();

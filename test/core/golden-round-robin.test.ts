@@ -17,7 +17,14 @@ class Multipath {
   private readonly map: MultipathMap;
 
   constructor(kind: 'request' | 'bio', paths: number, repeatCount: number) {
-    const nullb = { sizeSectors: 16384, elevator: ELEVATOR_NONE, depth: 1, isInstant: 1, isKernelPlugOrder: 1, maxSectors: 254 };
+    const nullb = {
+      sizeSectors: 16384,
+      elevator: ELEVATOR_NONE,
+      depth: 1,
+      isInstant: 1,
+      isKernelPlugOrder: 1,
+      maxSectors: 254,
+    };
     this.paths = Array.from({ length: paths }, () => this.driver.backing(nullb));
     const devices = this.paths.map((id) => fakeDevice(`252:${id}`, { id, word: `/dev/nullb${id}` }));
     const words = devices.map(({ word }) => `${word} ${repeatCount}`).join(' ');
@@ -99,7 +106,11 @@ test('trace-rr-batch-merge: request-based, a strided batch goes to the paths in 
   assert.equal(events.slice(0, 14), [...queued, 'U 4', ...inserted]);
   // The kernel completes each before it dispatches the next; the core has one on each path at a time.
   const of = (letter: string): string[] => events.filter((event) => event.startsWith(letter));
-  for (const letter of ['D', 'C']) assert.equal(of(letter), STRIDED.map((sector) => `${letter} R ${sector}+8`));
+  for (const letter of ['D', 'C'])
+    assert.equal(
+      of(letter),
+      STRIDED.map((sector) => `${letter} R ${sector}+8`),
+    );
   const one = (sector: number): string[] => ['A', 'D', 'C'].map((letter) => `${letter} R ${sector}+8`);
   assert.equal(multipath.driver.trace(1), [...one(0), ...one(32)]);
   assert.equal(multipath.driver.trace(0), [...one(16), ...one(48)]);
@@ -112,7 +123,10 @@ for (const [name, sectors] of [
   test(`trace-rr-batch-merge: bio-based, a ${name} batch is spread over the paths bio by bio`, () => {
     const multipath = new Multipath('bio', 2, 1);
     submit(multipath, sectors);
-    assert.equal(multipath.driver.trace(multipath.m), sectors.map((sector) => `Q R ${sector}+8`));
+    assert.equal(
+      multipath.driver.trace(multipath.m),
+      sectors.map((sector) => `Q R ${sector}+8`),
+    );
     for (const path of [0, 1]) {
       const own = sectors.filter((_, i) => i % 2 === path);
       const came = own.flatMap((sector) => [`A R ${sector}+8`, `Q R ${sector}+8`, `G R ${sector}+8`]);

@@ -68,7 +68,13 @@ test('a read-only device is read', () => {
 test('what is no multiple of the logical block is refused', () => {
   const driver = new CoreDriver();
   const device = driver.backing({ logicalBlockSectors: 8 });
-  const bios = driver.submit([[0, 8], [4, 8], [8, 12]].map(([sector, sectors]) => ({ device, sector, sectors })));
+  const bios = driver.submit(
+    [
+      [0, 8],
+      [4, 8],
+      [8, 12],
+    ].map(([sector, sectors]) => ({ device, sector, sectors })),
+  );
   driver.assertIdle();
   assert.equal(
     bios.map(({ status }) => status),
@@ -141,7 +147,11 @@ test('a bio with a part in an error extent fails, after its other parts are done
   const driver = new CoreDriver();
   const path = driver.backing();
   const device = driver.bio({
-    extents: [{ device: path, length: 8 }, { kind: 'error', length: 8 }, { device: path, length: 8, offset: 16 }],
+    extents: [
+      { device: path, length: 8 },
+      { kind: 'error', length: 8 },
+      { device: path, length: 8, offset: 16 },
+    ],
   });
   const [bio] = driver.submit([{ device, sectors: 24, operation: OPERATION_WRITE }]);
   assert.is(bio.status, undefined);
@@ -159,11 +169,25 @@ test('merges stop at the most sectors, at chunks and at the most segments', () =
 });
 
 test('a front merge is limited at the place of the bio', () => {
-  assert.equal(issued({ chunkSectors: 16 }, [[24, 8], [16, 8], [8, 8]]), ['16+16', '8+8']);
+  assert.equal(
+    issued({ chunkSectors: 16 }, [
+      [24, 8],
+      [16, 8],
+      [8, 8],
+    ]),
+    ['16+16', '8+8'],
+  );
 });
 
 test('a request that a limit has refused once takes in nothing more', () => {
-  assert.equal(issued({ maxSectors: 24 }, [[0, 8], [8, 24], [8, 8]]), ['0+8', '8+24', '8+8']);
+  assert.equal(
+    issued({ maxSectors: 24 }, [
+      [0, 8],
+      [8, 24],
+      [8, 8],
+    ]),
+    ['0+8', '8+24', '8+8'],
+  );
 });
 
 test('NOMERGE is kept', () => {
@@ -193,7 +217,13 @@ test('nomerges 0 looks everywhere, 1 at the last merge only, 2 nowhere', () => {
 });
 
 test('nomerges 2 merges nothing in the plug either', () => {
-  assert.equal(issued({ nomerges: 2 }, [[0, 8], [8, 8]]), ['0+8', '8+8']);
+  assert.equal(
+    issued({ nomerges: 2 }, [
+      [0, 8],
+      [8, 8],
+    ]),
+    ['0+8', '8+8'],
+  );
 });
 
 test('a bio that closes a gap joins three requests', () => {

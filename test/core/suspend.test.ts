@@ -61,7 +61,9 @@ test('a request that comes back while its device is suspending waits for the res
   const driver = new CoreDriver();
   const answers: PathAnswer[] = [{ status: STATUS_TRANSPORT }];
   const path = driver.backing({ depth: 1, script: () => answers.shift() });
-  const device = driver.request({ extents: [{ hooks: { endIo: () => (answers.length ? 0 : END_REQUEUE) }, device: path, length: SIZE }] });
+  const device = driver.request({
+    extents: [{ hooks: { endIo: () => (answers.length ? 0 : END_REQUEUE) }, device: path, length: SIZE }],
+  });
   driver.submit([{ device, sector: 500 }]);
   driver.submit([{ device, sector: 100 }]);
   driver.setState(device, DEVICE_SUSPENDING);

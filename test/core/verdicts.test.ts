@@ -287,7 +287,11 @@ for (const kind of ['request', 'bio'] as const) {
   });
 
   test('errors of more I/Os than a decision ring has room for are all decided about', () => {
-    const bench = new Bench(kind, {}, Array.from({ length: 700 }, () => FAILED));
+    const bench = new Bench(
+      kind,
+      {},
+      Array.from({ length: 700 }, () => FAILED),
+    );
     const bios = Array.from({ length: 700 }, (_, i) => ({ device: bench.device, sector: (i * 16) % 4096 }));
     bench.driver.configure(bench.device, { requests: 1024, nomerges: 2 });
     bench.driver.configure(0, { depth: 1024, requests: 1024, nomerges: 2 });

@@ -159,6 +159,20 @@ test('a flush after a reload covers writes that were acknowledged under the old 
   assert.is(new Set(syncs.calls).size, 2, 'then the other path has nothing to cover and is only asked once');
 });
 
+test('a table that leaves out a file with acknowledged writes fails the next flush', async () => {
+  using folder = new TemporaryFolder();
+  await using mapper = new DeviceMapper();
+  const [a, b] = ['a', 'b'].map((name) => `${folder.file(name, 65536)}?mode=inline`) as [string, string];
+  const table = (word: string): string => `0 * multipath 0 0 1 1 round-robin 0 1 0 ${word}`;
+  const device = await mapper.createDevice({ name: 'm', table: table(a) });
+  await device.write(pattern(0, 512), 0);
+  await device.reload(table(b));
+  assert.is((await rejection(device.flush())).code, 'EIO');
+  await device.flush();
+  await device.reload(table('mem:m?size=64K'));
+  await device.flush();
+});
+
 test('devices without a cache flush without I/O', async () => {
   await using mapper = new DeviceMapper();
   const device = await mapper.openDevice(['mem:a?size=64K#1', 'mem:a?size=64K#2']);

@@ -224,7 +224,8 @@ export class PlainQueue {
 
   private canJoin(before: PlainRequest | undefined, after: PlainRequest | undefined): boolean {
     if (!before || !after || before.isNomerge || after.isNomerge || before.operation !== after.operation) return false;
-    if (endOf(before) !== startOf(after) || sectorsOf(before) + sectorsOf(after) > this.maxSectorsAt(startOf(before))) return false;
+    if (endOf(before) !== startOf(after) || sectorsOf(before) + sectorsOf(after) > this.maxSectorsAt(startOf(before)))
+      return false;
     return piecesOf([...before.bios, ...after.bios]).length <= this.settings.maxSegments;
   }
 
@@ -310,7 +311,8 @@ export class PlainQueue {
   }
 
   private pull(): PlainRequest | undefined {
-    const request = this.dispatchList.shift() ?? this.head.shift() ?? (this.isSorting ? this.pullSorted() : this.fifos[0].shift());
+    const request =
+      this.dispatchList.shift() ?? this.head.shift() ?? (this.isSorting ? this.pullSorted() : this.fifos[0].shift());
     if (request && this.lastMerge === request) this.lastMerge = undefined;
     if (request) request.place = 'away';
     return request;

@@ -23,7 +23,11 @@ const test = suite('model: random histories');
 test('every bio ends once with the right data, and nothing is left', () => {
   fc.assert(
     fc.property(worlds(14), (world) => new Run(world).run()),
-    { numRuns: RUNS, includeErrorInReport: true, ...(process.env['RQDM_FUZZ_SEED'] ? { seed: Number(process.env['RQDM_FUZZ_SEED']) } : {}) },
+    {
+      numRuns: RUNS,
+      includeErrorInReport: true,
+      ...(process.env['RQDM_FUZZ_SEED'] ? { seed: Number(process.env['RQDM_FUZZ_SEED']) } : {}),
+    },
   );
 });
 

@@ -24,8 +24,8 @@ import {
   MAP_SUBMITTED,
 } from '../../bindings/target/target.ts';
 import { Chooser, type ChooserOptions } from '../support/core-chooser.ts';
-import { check, CoreDriver, Medium, Space } from '../support/core-driver.ts';
 import type { BioOptions, Decision, Hooks, MappedOptions, PathAnswer, PathIo, Settings } from '../support/core-driver.ts';
+import { CoreDriver, check, Medium, Space } from '../support/core-driver.ts';
 
 export const SECTORS = 512;
 
@@ -133,10 +133,7 @@ export function worlds(stepsMax: number): fc.Arbitrary<World> {
     isInstant: fc.nat(4).map((n) => n === 0),
     hasCache: fc.nat(1),
     faults: fc.array(fc.constantFrom(0, 0, 0, 0, 1, 2, 2, 3, 4), { minLength: 1, maxLength: 12 }),
-    wild: fc.oneof(
-      fc.constant([0]),
-      fc.array(fc.constantFrom(0, 0, 0, 0, 1, 2, 3, 4, 5), { minLength: 1, maxLength: 9 }),
-    ),
+    wild: fc.oneof(fc.constant([0]), fc.array(fc.constantFrom(0, 0, 0, 0, 1, 2, 3, 4, 5), { minLength: 1, maxLength: 9 })),
     serviceMs: fc.array(fc.integer({ min: 0, max: 5 }), { minLength: 1, maxLength: 5 }),
     steps: fc.array(step, { minLength: 1, maxLength: stepsMax }),
   });
@@ -332,7 +329,10 @@ export class Run {
 
   private take(step: Step): void {
     if (step.kind === 'submit') {
-      this.driver.submit(step.bios.map((words) => this.bioOf(words)), step.isPlugged);
+      this.driver.submit(
+        step.bios.map((words) => this.bioOf(words)),
+        step.isPlugged,
+      );
     } else if (step.kind === 'step') {
       for (let i = 0; i < step.times; i++) this.driver.step();
       this.suspendFurther();

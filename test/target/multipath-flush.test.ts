@@ -323,6 +323,18 @@ test('writes under the old table are covered by a flush under the new one', () =
   assert.is(flush.answer(), END_DONE);
 });
 
+test('a cache that is not behind the new table, with acknowledged writes in it, fails one flush', () => {
+  const type = multipathTarget(new SelectorRegistry());
+  const [first, second] = devicesWith([1, 2]) as [DeviceReference, DeviceReference];
+  const old = mapOver([first], '0', type);
+  old.write();
+  const next = mapOver([second], '0', type);
+  old.target.destroy?.();
+  assert.is(next.flush().status, STATUS_IOERR);
+  next.write();
+  assert.is(next.flush().answer(), END_DONE, 'the loss is told once');
+});
+
 test('a flush requeued over a change of tables begins anew', () => {
   const type = multipathTarget(new SelectorRegistry());
   const devices = devicesWith([1, 2]);

@@ -31,6 +31,11 @@ export class CacheLedger {
     }
     return record;
   }
+
+  /** Every cache that the device has ever had, of the tables before too: what is lost with a table must be told. */
+  all(): readonly CacheRecord[] {
+    return [...this.records.values()];
+  }
 }
 
 /** The ledgers of all mapped devices, each kept from its first table to its last. */

@@ -71,7 +71,7 @@ export function parseMultipath(
     paths,
     // A number beyond the last group is no mistake; it wishes for nothing.
     initialGroup: groups[initialNumber - 1],
-    caches: [...caches],
+    caches: [...new Set([...caches, ...ledger.all()])],
   };
 }
 

@@ -58,6 +58,6 @@ export interface MultipathConfiguration {
   readonly groups: readonly PriorityGroup[];
   readonly paths: readonly MultipathPath[];
   readonly initialGroup: PriorityGroup | undefined;
-  /** The distinct write caches behind the paths. */
+  /** The distinct write caches behind the paths, and those behind tables before that may hold acknowledged writes. */
   readonly caches: readonly CacheRecord[];
 }
