@@ -203,7 +203,6 @@ export function setExtents(id: u32, first: u32, total: u32, sizeSectors: f64, le
   device.level = level;
   assert(total == 0 || extentAt(device, 0).start == 0);
   forgetExtents(device.mapHead);
-  forgetExtents(device.deferredHead);
   forgetExtents(device.delayedBioHead);
 }
 

@@ -16,6 +16,9 @@ export const DECISIONS: u32 = 256;
 /** Releases: every prep_map and every map decision of a visit may be refused. */
 export const RELEASES: u32 = 2 * DECISIONS;
 
+/** Parts of a bio that may be under way at a time: its counter has 16 bits. */
+export const PARTS_MAX: u32 = 0xffff;
+
 /** Requests a plug holds: 32 of one queue, 64 when it spans several (spec-core 2.2). */
 export const PLUG_REQUESTS: u32 = 32;
 export const PLUG_REQUESTS_MULTIPLE: u32 = 64;

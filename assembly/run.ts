@@ -32,7 +32,7 @@ import { RING_END_IO, RING_END_IO_FIRST, RING_MAP, RING_PREP_MAP, RING_RELEASE, 
 import { deviceAt } from './record/devices';
 import { takeEndedBio, takeEndedRequest } from './record/ended';
 import { isFillHigh } from './record/fill';
-import { freeBio, publishPools, requestOf } from './record/pool';
+import { publishPools, requestOf } from './record/pool';
 import { REQUEST_ISSUED, Request } from './record/request';
 import { releaseDelayed } from './record/requeue';
 import { header, ready, root, setHeader, takeReady, takeReadyBio } from './record/root';
@@ -97,31 +97,52 @@ function takeVerdicts(): void {
 }
 
 function up(): void {
-  const all = root();
-  while (true) {
-    const request = takeEndedRequest();
-    if (request) {
-      if (!request.original) {
-        complete(request);
-      } else if (!endIoFirst(request)) {
-        putBackRequest(request);
-        return;
-      }
-      continue;
-    }
-    const bio = takeEndedBio();
-    if (!bio) return;
-    const waits = ended(bio);
-    if (waits) {
-      // a ring is full: the part counts again when the host has answered
-      waits.remaining = 1;
-      waits.next = all.endedBioHead;
-      all.endedBioHead = waits;
-      if (!all.endedBioTail) all.endedBioTail = waits;
-      all.isRingFull = 1;
+  for (let request = takeEndedRequest(); request; request = takeEndedRequest()) {
+    if (!request.original) {
+      complete(request);
+    } else if (!endIoFirst(request)) {
+      putBackRequest(request);
       return;
     }
   }
+  // the end of a bio ends no request
+  endBios();
+}
+
+// 1. other parts are out: the last of them ends it
+// 2. the host's own: tell it
+// 3. a piece of a bio of the device above: its target's hooks are next; if a ring is full the host must answer first
+// 4. split off another bio: that one's part has ended, and maybe all of it
+function endBios(): void {
+  let part = changetype<Bio>(0);
+  for (let bio = takeEndedBio(); bio; bio = part ? part : takeEndedBio()) {
+    part = changetype<Bio>(0);
+    if (!isWhole(bio)) continue;
+    const parent = bio.parent;
+    if (!parent) {
+      toHost(bio);
+    } else if (!tellParent(bio, parent)) {
+      putBackBio(bio);
+      return;
+    } else if (parent.device == bio.device) {
+      part = parent;
+    }
+    retire(bio, !!part);
+  }
+}
+
+/** False: a ring is full. */
+function tellParent(bio: Bio, parent: Bio): bool {
+  parent.attempts += bio.attempts;
+  parent.lastPath = bio.lastPath;
+  if (!parent.firstStatus) parent.firstStatus = bio.firstStatus;
+  if (parent.device == bio.device) {
+    if (bio.status && !parent.status) parent.status = bio.status;
+  } else if (!endIoFirstBio(parent, bio.status)) {
+    parent.attempts -= bio.attempts;
+    return false;
+  }
+  return true;
 }
 
 function putBackRequest(request: Request): void {
@@ -132,36 +153,14 @@ function putBackRequest(request: Request): void {
   all.isRingFull = 1;
 }
 
-// 1. other parts are out: wait for them
-// 2. the host's own: tell it
-// 3. a piece of a bio of the device above: its target's hooks are next
-// 4. split off another bio: that one's part has ended, and maybe all of it
-// Returns the bio that has to wait because the host must answer first, or null.
-function ended(part: Bio): Bio {
-  let bio = part;
-  while (isWhole(bio)) {
-    const parent = bio.parent;
-    if (!parent) {
-      toHost(bio);
-      retire(bio);
-      break;
-    }
-    parent.attempts += bio.attempts;
-    parent.lastPath = bio.lastPath;
-    if (!parent.firstStatus) parent.firstStatus = bio.firstStatus;
-    if (parent.device != bio.device) {
-      if (!endIoFirstBio(parent, bio.status)) {
-        parent.attempts -= bio.attempts;
-        return bio;
-      }
-      retire(bio);
-      break;
-    }
-    if (bio.status && !parent.status) parent.status = bio.status;
-    freeBio(bio);
-    bio = parent;
-  }
-  return changetype<Bio>(0);
+/** Its own part counts again when the host has answered. */
+function putBackBio(bio: Bio): void {
+  const all = root();
+  bio.remaining = 1;
+  bio.next = all.endedBioHead;
+  all.endedBioHead = bio;
+  if (!all.endedBioTail) all.endedBioTail = bio;
+  all.isRingFull = 1;
 }
 
 /** Until so much is to be zeroed that the host must come first. */

@@ -9,12 +9,23 @@ export type { IoBatch } from './device/batch.ts';
 export { type DeviceEvents, MappedDevice, type SuspendOptions, type WriteOptions } from './device/device.ts';
 export type { MapperLimits } from './device/limits.ts';
 export { type CreateOptions, DeviceMapper, type MapperOptions, type OpenOptions } from './device/mapper.ts';
+export type { PlainDevice } from './device/plain.ts';
 export type { DeviceStats, Latency, PathStats } from './device/stats.ts';
 export { RqdmError, RqdmIoError, RqdmTableError } from './errors.ts';
+export { ArgumentReader } from './table/arguments.ts';
 export * from './table/builders.ts';
 export { parseTable, type TableLine } from './table/parse.ts';
 export { NO_PATH, type PathSelector, type SelectorContext, type SelectorType } from './target/multipath/selector/selector.ts';
-export type { Target, TargetContext, TargetIo, TargetType } from './target/target.ts';
+export type {
+  DeviceReference,
+  PathLimits,
+  Target,
+  TargetContext,
+  TargetEvent,
+  TargetExtent,
+  TargetIo,
+  TargetType,
+} from './target/target.ts';
 
 let defaultMapper: DeviceMapper | undefined;
 

@@ -18,6 +18,7 @@ import {
   TRACE_ISSUE,
 } from '../abi';
 import * as elevator from '../elevator/elevator';
+import { PARTS_MAX } from '../limits';
 import { Bio } from '../record/bio';
 import { RING_MAP, RING_PREP_MAP, hasRoom } from '../record/decision';
 import { Device, SLOT_IDLE, countStarted, extentAt, pathSlot } from '../record/device';
@@ -293,7 +294,8 @@ function fanOut(device: Device, bio: Bio): bool {
   while (bio.context < device.extentsCount) {
     const extent = extentAt(device, bio.context);
     if (extent.flushes) {
-      const part = hasRoom(RING_PREP_MAP) && hasRoom(RING_MAP) ? allocateBio(device, true) : changetype<Bio>(0);
+      const mayAsk = hasRoom(RING_PREP_MAP) && hasRoom(RING_MAP) && bio.remaining < PARTS_MAX;
+      const part = mayAsk ? allocateBio(device, true) : changetype<Bio>(0);
       if (!part) {
         device.waiting++;
         prependBio(mapQueueOf(device), bio);

@@ -25,7 +25,7 @@ import { endBio, endRequest } from '../record/ended';
 import { Extent } from '../record/extent';
 import { fill } from '../record/fill';
 import { appendBio, parkedOf } from '../record/list';
-import { allocateBio, bioOf, canTakeBio, freeBio, freeRequest, requestOf } from '../record/pool';
+import { allocateBio, bioOf, canTakeBio, freeRequest, requestOf, returnBio } from '../record/pool';
 import { REQUEST_KEPT, REQUEST_MAP, Request } from '../record/request';
 import { delayBio, delayRequest, redriveBioLater, refuseLater } from '../record/requeue';
 import { setHeader } from '../record/root';
@@ -163,7 +163,7 @@ function mapBioVerdict(bio: Bio, record: Decision): void {
     send(bio, piece, bio.operation == OPERATION_FLUSH ? 0 : <u64>record.sector);
     return;
   }
-  freeBio(piece);
+  returnBio(piece);
   if (record.verdict == MAP_SUBMITTED) {
     bio.state = BIO_KEPT;
   } else {

@@ -24,7 +24,7 @@ import {
   TRACE_SPLIT,
   TRACE_UNPLUG,
 } from '../abi';
-import { PLUG_FLUSH_SECTORS, PLUG_REQUESTS, PLUG_REQUESTS_MULTIPLE } from '../limits';
+import { PARTS_MAX, PLUG_FLUSH_SECTORS, PLUG_REQUESTS, PLUG_REQUESTS_MULTIPLE } from '../limits';
 import { BIO_MAP_QUEUE, Bio } from '../record/bio';
 import { Device, count } from '../record/device';
 import { deviceAt } from '../record/devices';
@@ -127,9 +127,6 @@ function wait(device: Device, bio: Bio): bool {
   prependBio(waitingOf(device), bio);
   return false;
 }
-
-/** Parts of a bio that may be under way at a time: its counter has 16 bits. */
-const PARTS_MAX: u16 = 0xffff;
 
 /** Cuts the first sectors off into a bio of their own, which never merges. Null: no record is free. */
 export function cut(device: Device, bio: Bio, most: u32): Bio {

@@ -2,7 +2,6 @@ import { HEADER_BIOS_FREE, HEADER_REQUESTS_FREE, ID_BIO, ID_INDEX_BITS } from '.
 import { BIOS_RESERVED, BIO_BYTES, REQUESTS_RESERVED, REQUEST_BYTES } from '../limits';
 import { BIO_FREE, BIO_HELD, Bio } from './bio';
 import { Device } from './device';
-import { Extent } from './extent';
 import { REQUEST_FREE, REQUEST_PLUGGED, Request } from './request';
 import { ready, root, setHeader } from './root';
 
@@ -43,7 +42,6 @@ export function allocateBio(device: Device, isPart: bool): Bio {
   bio.chosen = 0;
   bio.attempts = 0;
   bio.context = 0;
-  bio.extent = changetype<Extent>(0);
   bio.firstStatus = 0;
   bio.lastPath = 0xffff;
   bio.submittedAt = all.now;
@@ -56,6 +54,22 @@ export function freeBio(bio: Bio): void {
   assert(bio.state != BIO_FREE);
   bio.state = BIO_FREE;
   bio.generation++;
+  bio.next = all.bioFree;
+  all.bioFree = bio;
+  if (device.bios == device.biosShared) {
+    device.biosShared--;
+    all.biosShared++;
+  }
+  device.bios--;
+  if (device.parkedHead || device.waitingHead || device.mapHead) ready(device);
+}
+
+/** Gives back a bio that was never used. (Not by `freeBio`: that has one caller, so that it is compiled into the loop there.) */
+export function returnBio(bio: Bio): void {
+  const all = root();
+  const device = bio.device;
+  assert(bio.state != BIO_FREE);
+  bio.state = BIO_FREE;
   bio.next = all.bioFree;
   all.bioFree = bio;
   if (device.bios == device.biosShared) {
@@ -79,9 +93,7 @@ function ownRequests(device: Device): u32 {
 
 /** Whether `device` can have a record for a clone. */
 export function canClone(device: Device): bool {
-  if (root().requestsShared) return true;
-  // the last one is for its own queue, which clones of clones must not starve
-  return device.requests - device.requestsShared < REQUESTS_RESERVED - (ownRequests(device) ? 0 : 1);
+  return root().requestsShared > 0 || device.requests - device.requestsShared < REQUESTS_RESERVED;
 }
 
 /** A request for the queue of `device`, or null. Place, length, operation and bios are the caller's to set. */
@@ -90,6 +102,7 @@ export function allocateRequest(device: Device): Request {
   if (own >= device.requestsMax) return changetype<Request>(0);
   if (!root().requestsShared) {
     const used = device.requests - device.requestsShared;
+    // a queue that has none may have the last: clones that come from above without pause must not starve it
     if (used >= REQUESTS_RESERVED - (own ? SPARE : 0)) return changetype<Request>(0);
   }
   const request = take(device);

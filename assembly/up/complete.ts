@@ -102,10 +102,12 @@ export function toHost(bio: Bio): void {
   store<u32>(at, <u32>bio.lastPath | (<u32>bio.firstStatus << 16), 8);
 }
 
-/** Counts the end of a bio that came to its device, as against a part that was split off there, and frees it. */
-export function retire(bio: Bio): void {
+/** Frees a bio that has ended; what came to its device, as against a part that was split off there, is counted. */
+export function retire(bio: Bio, isPart: bool): void {
   const device = bio.device;
-  count(device, COUNTER_BIOS_ENDED, 1);
-  if (bio.status) count(device, COUNTER_BIO_ERRORS, 1);
+  if (!isPart) {
+    count(device, COUNTER_BIOS_ENDED, 1);
+    if (bio.status) count(device, COUNTER_BIO_ERRORS, 1);
+  }
   freeBio(bio);
 }

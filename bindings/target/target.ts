@@ -19,6 +19,8 @@
 // A hook returns at once: no promise, nothing thrown. A hook that throws or answers outside its set kills that I/O with
 // an error that names the target. While a hook runs nobody enters the core.
 //
+// What a hook keeps must be given back, at the latest when `presuspend` is called: suspend and close wait for it.
+//
 // A target that needs no decision for each I/O gives `extents` and no hooks: the core then maps by itself.
 
 import type { DeviceReference, PathLimits } from '../path/reference.ts';

@@ -234,6 +234,40 @@ test('more depth wakes those that wait', () => {
   driver.assertIdle();
 });
 
+test("depth that is taken back before its turn has come is nobody's", () => {
+  const driver = new CoreDriver();
+  const path = driver.backing(PATH);
+  const devices = [0, 1, 2].map(() => multipath(driver, [path]).device);
+  driver.submit(devices.flatMap((device, i) => apart(device, 4, i * 1000)));
+  driver.configure(path, { depth: 3 });
+  driver.configure(path, { depth: 1 });
+  driver.assertIdle();
+});
+
+test('a middle device that takes one clone at a time gives its credit back when that has ended', () => {
+  const driver = new CoreDriver();
+  const path = driver.backing({ ...PATH, depth: 8 });
+  const chooser = new Chooser([path]);
+  const lower = driver.request({ extents: [{ hooks: chooser, length: SIZE }], paths: [path], requests: 1 });
+  const { device: upper } = multipath(driver, [lower]);
+  const bios = driver.submit(apart(upper, 5, 0));
+  driver.assertIdle();
+  assert.ok(bios.every(({ status }) => status === STATUS_OK));
+});
+
+test('a bio that waits for a record below is not overtaken by those that come later', () => {
+  const driver = new CoreDriver();
+  const path = driver.backing({ ...PATH, depth: 1, bios: 2 });
+  const [a, b] = [0, 1].map(() => driver.bio({ extents: [{ device: path, length: SIZE }] }));
+  driver.submit([...apart(a, 6, 0), ...apart(b, 6, 1000)]);
+  for (let i = 0; i < 16; i++) {
+    driver.enter([{ device: a, sector: 20_000 + i * 16 }]);
+    driver.step();
+  }
+  assert.ok(driver.bios.filter(({ device }) => device === b).every(({ status }) => status === STATUS_OK), `${turns(driver)}`);
+  driver.assertIdle();
+});
+
 test('batches of 1 and of 64 choose alike', () => {
   const lengths = fc.array(fc.integer({ min: 1, max: 64 }), { minLength: 64, maxLength: 64 });
   fc.assert(

@@ -9,6 +9,7 @@ import {
   OPERATION_WRITE,
   STATUS_MEDIUM,
   STATUS_OK,
+  STATUS_TRANSPORT,
 } from '../../assembly/abi.ts';
 import { CoreDriver } from '../support/core-driver.ts';
 import { Script } from '../support/core-script.ts';
@@ -49,7 +50,7 @@ test('a flush of a table that wants none is done at once', () => {
 test('the first error of a flush is its status, and it still waits for the rest', () => {
   const driver = new CoreDriver();
   const a = driver.backing({ hasCache: 1, script: () => ({ status: STATUS_MEDIUM }) });
-  const b = driver.backing({ hasCache: 1, serviceNs: () => 5_000_000 });
+  const b = driver.backing({ hasCache: 1, script: () => ({ status: STATUS_TRANSPORT, afterNs: 5_000_000 }) });
   const device = driver.bio({ extents: [a, b].map((path) => ({ device: path, length: 100 })) });
   const [flush] = driver.submit([{ device, operation: OPERATION_FLUSH }]);
   driver.step();

@@ -81,6 +81,30 @@ test('requests leave in the order of a sorted array, equal sectors in the order 
   );
 });
 
+/** Sectors in the order of issue, on a path that takes one request at a time; each list is submitted when one has ended. */
+function issuedInTurn(...lists: readonly (readonly number[])[]): string[] {
+  const driver = new CoreDriver();
+  const device = driver.backing({ elevator: ELEVATOR_MQ_DEADLINE, depth: 1 });
+  for (const [i, sectors] of lists.entries()) {
+    if (i > 0) driver.step();
+    for (const sector of sectors) {
+      driver.nowNs += 1000;
+      driver.submit([{ device, sector }], false);
+    }
+  }
+  driver.assertIdle();
+  return driver.issued.map(({ sector, sectors }) => `${sector}+${sectors}`);
+}
+
+test('a request that takes in an older one takes its place in the line as well', () => {
+  // 92 joins 84 and 100; 100 came before 500, 84 after it
+  assert.equal(issuedInTurn([1000, 100, 500, 84, 92]), ['1000+8', '84+24', '500+8']);
+});
+
+test('a batch goes on with the request it was to go on with, though that begins earlier now', () => {
+  assert.equal(issuedInTurn([0, 1000, 3000, 2000], [1992]), ['0+8', '1000+8', '1992+16', '3000+8']);
+});
+
 test('a read that has waited for its time is the next batch, whatever its sector', () => {
   const driver = new CoreDriver();
   const device = driver.backing({ elevator: ELEVATOR_MQ_DEADLINE, depth: 1, fifoBatch: 2, readExpireMs: 10, nomerges: 2 });

@@ -80,6 +80,18 @@ test('an error on the queue of a path itself ends its bios from head to tail as 
   assert.equal(statuses(bios), [STATUS_OK, STATUS_OK, STATUS_MEDIUM]);
 });
 
+test('good sectors count from the head: what does not fit stops them, whatever is behind it', () => {
+  const driver = new CoreDriver();
+  const path = driver.backing({ script: () => ({ status: STATUS_MEDIUM, goodSectors: 14 }) });
+  const bios = driver.submit([
+    { device: path, sector: 0, sectors: 8 },
+    { device: path, sector: 8, sectors: 16 },
+    { device: path, sector: 24, sectors: 4 },
+  ]);
+  driver.assertIdle();
+  assert.equal(statuses(bios), [STATUS_OK, STATUS_MEDIUM, STATUS_MEDIUM]);
+});
+
 test('an error behind the last sector leaves nothing to try again', () => {
   const { driver, device } = held(1, [END_REQUEUE]);
   const bios = driver.submit(adjacent(device, 2));
@@ -134,16 +146,16 @@ test('a delayed requeue comes back 100 ms later, before what waits', () => {
 
 test('a request that has come back is not taken in by one that waits behind it', () => {
   const { driver, device } = held(1, [END_REQUEUE]);
-  driver.submit([{ device, sector: 16 }]);
+  driver.submit([{ device, sector: 8 }]);
   driver.submit([{ device, sector: 1000 }]);
   driver.submit([{ device, sector: 0 }]);
   answer(driver, driver.issued[0], STATUS_TRANSPORT);
-  // 16+8 waits at the head, 0+8 sorted; 8+8 closes the gap between them
-  driver.submit([{ device, sector: 8 }]);
+  // 8+8 waits at the head, 0+8 is sorted; 16+16 comes out of the plug and is taken in by the one at the head
+  driver.submit([24, 16].map((sector) => ({ device, sector })));
   answer(driver, driver.issued[1]);
-  assert.is(ranges(driver)[2], '16+8');
+  assert.is(ranges(driver)[2], '8+24');
   answer(driver, driver.issued[2]);
-  assert.is(ranges(driver)[3], '0+16');
+  assert.is(ranges(driver)[3], '0+8');
   answer(driver, driver.issued[3]);
   driver.assertIdle();
 });
@@ -160,6 +172,15 @@ test('a clone that a lowered limit forbids ends with IOERR and never reaches the
   assert.ok(bios.every(({ status, attempts }) => status === STATUS_IOERR && attempts === 0));
   assert.equal(ranges(driver), ['1000+8']);
   chooser.assertBalanced();
+});
+
+test('a clone beyond the end of the device below ends with IOERR', () => {
+  const driver = new CoreDriver();
+  const path = driver.backing({ sizeSectors: 100 });
+  const device = driver.request({ extents: [{ device: path, length: 200 }] });
+  const bios = driver.submit([0, 96, 150].map((sector) => ({ device, sector })));
+  driver.assertIdle();
+  assert.equal(statuses(bios), [STATUS_OK, STATUS_IOERR, STATUS_IOERR]);
 });
 
 /** L over M over a path, both request-based, both with hooks. */

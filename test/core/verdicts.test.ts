@@ -271,6 +271,29 @@ for (const kind of ['request', 'bio'] as const) {
     assert.not.ok(bench.driver.finish(bench.target.ids[0], STATUS_OK), 'it has ended');
   });
 
+  test('finish with the name of an I/O that has ended does not touch the one that has its record now', () => {
+    const bench = new Bench(kind, { prepMap: [MAP_SUBMITTED, MAP_SUBMITTED] });
+    const write = { device: bench.device, operation: OPERATION_WRITE };
+    bench.driver.submit([write]);
+    assert.ok(bench.driver.finish(bench.target.ids[0], STATUS_OK));
+    const [second] = bench.driver.submit([write]);
+    assert.not.ok(bench.driver.finish(bench.target.ids[0], STATUS_OK));
+    assert.is(second.status, undefined);
+    assert.ok(bench.driver.finish(bench.target.ids[1], STATUS_OK));
+    bench.driver.assertIdle();
+  });
+
+  test('what map keeps does not hold the path up', () => {
+    const bench = new Bench(kind, { map: [MAP_SUBMITTED] });
+    bench.driver.configure(0, { depth: 1 });
+    bench.read(0);
+    const second = bench.read(100);
+    bench.driver.drain();
+    assert.is(second.status, STATUS_OK);
+    assert.ok(bench.driver.finish(bench.target.ids[0], STATUS_OFFLINE));
+    bench.driver.assertIdle();
+  });
+
   test('more I/Os than a decision ring has room for are all decided about, in order', () => {
     const bench = new Bench(kind, {});
     const bios = Array.from({ length: 700 }, (_, i) => ({ device: bench.device, sector: (i * 16) % 4096 }));
