@@ -16,14 +16,14 @@ import {
   SETTING_LOGICAL_BLOCK_SECTORS,
   SETTING_MAX_SECTORS,
   SETTING_MAX_SEGMENTS,
-  SETTING_NOMERGES,
   SETTING_NO_PLUG,
+  SETTING_NOMERGES,
   SETTING_PULL_EARLY,
   SETTING_READ_EXPIRE,
   SETTING_READ_ONLY,
   SETTING_REQUESTS,
-  SETTING_WRITES_STARVED,
   SETTING_WRITE_EXPIRE,
+  SETTING_WRITES_STARVED,
 } from './abi';
 import { EXTENT_BYTES, PATH_SLOTS, STACK_LEVELS } from './limits';
 import { Bio } from './record/bio';
@@ -32,15 +32,13 @@ import { DEVICE_BYTES, Device, extentAt, pathSlot } from './record/device';
 import { deviceAt } from './record/devices';
 import { Extent } from './record/extent';
 import { appendBio, deferredOf, mapQueueOf, takeBio } from './record/list';
-import { giveBackReserve, publishPools, reserve } from './record/pool';
 import { ready, root, unready } from './record/root';
 
-/** A new device at a free id, with the kernel's defaults; false if the pools have no reserve for one more. */
-export function createDevice(id: u32, kind: u32, sizeSectors: f64): bool {
+/** A new device at a free id, with the kernel's defaults. */
+export function createDevice(id: u32, kind: u32, sizeSectors: f64): void {
   const device = deviceAt(id);
   assert(device.kind == 0);
   memory.fill(changetype<usize>(device), 0, DEVICE_BYTES);
-  if (!reserve(device)) return false;
   device.id = id;
   device.kind = kind;
   device.sizeSectors = <u64>sizeSectors;
@@ -61,8 +59,6 @@ export function createDevice(id: u32, kind: u32, sizeSectors: f64): bool {
     ownSlot(device).owner = device;
     device.pathCount = 1;
   }
-  publishPools();
-  return true;
 }
 
 /** The device is gone. It holds nothing and nobody waits for it; false otherwise. */
@@ -71,9 +67,7 @@ export function destroyDevice(id: u32): bool {
   if (device.bios || device.requests || device.clones || device.waiterHead || device.parkedHead) return false;
   leaveLines(device, 0);
   if (device.isReady) unready(device);
-  giveBackReserve(device);
   device.kind = 0;
-  publishPools();
   return true;
 }
 

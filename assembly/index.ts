@@ -24,25 +24,28 @@ import {
   TRACE_BYTES,
 } from './abi';
 import { takeSubmitted } from './down/submit';
-import { BIO_BYTES, DECISIONS, DEVICES_MAX, EXTENT_BYTES, RECORDS_MAX, RELEASES, REQUEST_BYTES } from './limits';
+import {
+  BIO_BYTES,
+  BIOS_RESERVED,
+  DECISIONS,
+  DEVICES_MAX,
+  EXTENT_BYTES,
+  RECORDS_MAX,
+  RELEASES,
+  REQUEST_BYTES,
+  REQUESTS_RESERVED,
+} from './limits';
 import { assertBioLayout, Bio } from './record/bio';
 import { returnCredit } from './record/credit';
-import {
-  RING_END_IO,
-  RING_END_IO_FIRST,
-  RING_MAP,
-  RING_PREP_MAP,
-  RING_RELEASE,
-  assertDecisionLayout,
-} from './record/decision';
-import { DEVICE_BYTES, assertDeviceLayout, countersOf, histogramsOf } from './record/device';
+import { assertDecisionLayout, RING_END_IO, RING_END_IO_FIRST, RING_MAP, RING_PREP_MAP, RING_RELEASE } from './record/decision';
+import { assertDeviceLayout, countersOf, DEVICE_BYTES, histogramsOf } from './record/device';
 import { deviceAt } from './record/devices';
 import { assertExtentLayout } from './record/extent';
 import { fillsMax } from './record/fill';
 import { publishPools } from './record/pool';
-import { Request, assertRequestLayout } from './record/request';
+import { assertRequestLayout, Request } from './record/request';
 import { releaseDelayed } from './record/requeue';
-import { LAYOUT_ADDRESS, assertRootLayout, root, setHeader } from './record/root';
+import { assertRootLayout, LAYOUT_ADDRESS, root, setHeader } from './record/root';
 import { drive, earliestTimer } from './run';
 import { finish as finishKept } from './up/end-io';
 
@@ -54,14 +57,7 @@ export { configureDevice, createDevice, destroyDevice, setExtent, setExtents, se
  * Lays out pools and rings for these capacities and grows the memory, once and for all. Returns the bytes used, or 0 if
  * the memory cannot be had. `traceRecords` is a power of two or 0.
  */
-export function initialise(
-  devices: u32,
-  bios: u32,
-  requests: u32,
-  extents: u32,
-  submits: u32,
-  traceRecords: u32,
-): u32 {
+export function initialise(devices: u32, bios: u32, requests: u32, extents: u32, submits: u32, traceRecords: u32): u32 {
   const all = root();
   assert(!all.isInitialised);
   assert(devices <= DEVICES_MAX && bios <= RECORDS_MAX && requests <= RECORDS_MAX);
@@ -74,6 +70,7 @@ export function initialise(
   assertExtentLayout();
   assertDecisionLayout();
   assertRootLayout();
+  if (bios < devices * BIOS_RESERVED || requests < devices * REQUESTS_RESERVED) return 0;
   let at: usize = (LAYOUT_ADDRESS + 63) & ~63;
   const devicesAt = at;
   at += <usize>devices * DEVICE_BYTES;
@@ -150,8 +147,9 @@ function fillPools(): void {
     request.next = all.requestFree;
     all.requestFree = request;
   }
-  all.biosShared = all.biosTotal;
-  all.requestsShared = all.requestsTotal;
+  // each device's reserve is set aside from the start: one more device is never a question of what is in flight
+  all.biosShared = all.biosTotal - all.devicesMax * BIOS_RESERVED;
+  all.requestsShared = all.requestsTotal - all.devicesMax * REQUESTS_RESERVED;
 }
 
 // ---- stage 1: submit ---------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ import { takeMapVerdicts } from './down/map';
 import { takePrepMapVerdicts } from './down/prep-map';
 import { unplug } from './down/submit';
 import { Bio } from './record/bio';
-import { RING_END_IO, RING_END_IO_FIRST, RING_MAP, RING_PREP_MAP, RING_RELEASE, asked } from './record/decision';
+import { asked, RING_END_IO, RING_END_IO_FIRST, RING_MAP, RING_PREP_MAP, RING_RELEASE } from './record/decision';
 import { deviceAt } from './record/devices';
 import { takeEndedBio, takeEndedRequest } from './record/ended';
 import { isFillHigh } from './record/fill';
@@ -38,7 +38,7 @@ import { releaseDelayed } from './record/requeue';
 import { header, ready, root, setHeader, takeReady, takeReadyBio } from './record/root';
 import { complete, isWhole, retire, toHost } from './up/complete';
 import { takeEndIoVerdicts } from './up/end-io';
-import { answerInstant, answered, endIoFirst, endIoFirstBio, takeEndIoFirstVerdicts } from './up/end-io-first';
+import { answered, answerInstant, endIoFirst, endIoFirstBio, takeEndIoFirstVerdicts } from './up/end-io-first';
 
 export function drive(): u32 {
   const all = root();
@@ -228,4 +228,3 @@ export function earliestTimer(): f64 {
   }
   return earliest;
 }
-

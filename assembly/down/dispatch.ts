@@ -20,8 +20,6 @@ import {
 import * as elevator from '../elevator/elevator';
 import { PARTS_MAX } from '../limits';
 import { Bio } from '../record/bio';
-import { RING_MAP, RING_PREP_MAP, hasRoom } from '../record/decision';
-import { Device, SLOT_IDLE, countStarted, extentAt, pathSlot } from '../record/device';
 import {
   creditsFor,
   creditsOf,
@@ -34,6 +32,8 @@ import {
   straySlot,
   waitForCredit,
 } from '../record/credit';
+import { hasRoom, RING_MAP, RING_PREP_MAP } from '../record/decision';
+import { countStarted, Device, extentAt, pathSlot, SLOT_IDLE } from '../record/device';
 import { endBio, endRequest } from '../record/ended';
 import { Extent } from '../record/extent';
 import { isFillHigh } from '../record/fill';

@@ -4,10 +4,10 @@
 // Never: starts a request.
 import { ELEVATOR_NONE, TRACE_INSERT } from '../abi';
 import * as elevator from '../elevator/elevator';
+import { creditsOf } from '../record/credit';
 import { Device } from '../record/device';
 import { Request } from '../record/request';
 import { ready } from '../record/root';
-import { creditsOf } from '../record/credit';
 import { trace } from '../stats/trace';
 import { absorbNew } from './merge';
 

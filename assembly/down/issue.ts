@@ -19,7 +19,7 @@ import {
   STATUS_OK,
   TRACE_ISSUE,
 } from '../abi';
-import { Device, count } from '../record/device';
+import { count, Device } from '../record/device';
 import { endRequest } from '../record/ended';
 import { appendRequest, dispatchOf } from '../record/list';
 import { requestId } from '../record/pool';
@@ -81,7 +81,7 @@ function give(device: Device, request: Request): void {
   store<u32>(at, requestId(request), 8);
   store<u32>(at, device.id, 12);
   store<u32>(at, request.sectors, 16);
-  store<u32>(at, <u32>request.operation | (<u32>request.flags << 8), 24);
+  store<u32>(at, <u32>request.operation | ((<u32>request.flags) << 8), 24);
   store<u32>(at, request.segments, 28);
   const bio = topOf(request).bioHead;
   store<u32>(at, bio.address, 20);

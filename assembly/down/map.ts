@@ -18,7 +18,7 @@ import {
 } from '../abi';
 import { BIO_BELOW, BIO_KEPT, BIO_MAP, Bio } from '../record/bio';
 import { returnCredit } from '../record/credit';
-import { Decision, RING_MAP, RING_RELEASE, askBio, askRequest, asked, decision } from '../record/decision';
+import { askBio, asked, askRequest, Decision, decision, RING_MAP, RING_RELEASE } from '../record/decision';
 import { Device } from '../record/device';
 import { deviceAt } from '../record/devices';
 import { endBio, endRequest } from '../record/ended';

@@ -16,10 +16,10 @@ import {
 import * as elevator from '../elevator/elevator';
 import { NONE_LOOKBACK } from '../limits';
 import { Bio } from '../record/bio';
-import { Device, count, endBucket, hashEnd, hashStart, startBucket, unhashEnd, unhashStart } from '../record/device';
+import { count, Device, endBucket, hashEnd, hashStart, startBucket, unhashEnd, unhashStart } from '../record/device';
 import { readFifo } from '../record/fifo';
 import { freeRequest } from '../record/pool';
-import { REQUEST_AT_HEAD, Request, endOf } from '../record/request';
+import { endOf, REQUEST_AT_HEAD, Request } from '../record/request';
 import { trace } from '../stats/trace';
 
 export const MERGE_NONE: u32 = 0;
@@ -150,7 +150,8 @@ function frontMerged(device: Device, request: Request, bio: Bio): bool {
 function findByEnd(device: Device, sector: u64, operation: u8): Request {
   let request = changetype<Request>(<usize>load<u32>(endBucket(device, sector)));
   while (request) {
-    if (request.sector + request.sectors == sector && request.operation == operation && !(request.flags & FLAG_NOMERGE)) return request;
+    if (request.sector + request.sectors == sector && request.operation == operation && !(request.flags & FLAG_NOMERGE))
+      return request;
     request = request.endNext;
   }
   return request;

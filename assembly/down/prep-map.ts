@@ -18,8 +18,8 @@ import {
   STATUS_OK,
 } from '../abi';
 import { BIO_HELD, BIO_KEPT, BIO_PREP_MAP, Bio } from '../record/bio';
-import { Decision, RING_PREP_MAP, RING_RELEASE, askBio, askRequest, asked, decision } from '../record/decision';
 import { mayTake, passOnPromises } from '../record/credit';
+import { askBio, asked, askRequest, Decision, decision, RING_PREP_MAP, RING_RELEASE } from '../record/decision';
 import { Device } from '../record/device';
 import { deviceAt, isDevice } from '../record/devices';
 import { endBio, endRequest } from '../record/ended';

@@ -26,7 +26,7 @@ import {
 } from '../abi';
 import { PARTS_MAX, PLUG_FLUSH_SECTORS, PLUG_REQUESTS, PLUG_REQUESTS_MULTIPLE } from '../limits';
 import { BIO_MAP_QUEUE, Bio } from '../record/bio';
-import { Device, count } from '../record/device';
+import { count, Device } from '../record/device';
 import { deviceAt } from '../record/devices';
 import { endBio } from '../record/ended';
 import { appendBio, appendRequest, deferredOf, dispatchOf, mapQueueOf, prependBio, takeBio, waitingOf } from '../record/list';

@@ -1,6 +1,6 @@
 import { DEVICE_BACKING, DEVICE_REQUEST, DEVICE_RUNNING } from '../abi';
 import { PATH_SLOTS } from '../limits';
-import { Device, PathSlot, SLOT_IDLE, SLOT_PROMISED, SLOT_WAITING, pathSlot } from './device';
+import { Device, PathSlot, pathSlot, SLOT_IDLE, SLOT_PROMISED, SLOT_WAITING } from './device';
 import { ready } from './root';
 
 // Credits: how many I/Os a device takes right now as a path. A queue that finds none waits in the

@@ -81,7 +81,7 @@ export function askRequest(ring: u32, original: Request, issuedAt: f64, status: 
   record.sector = <f64>(original.sector + original.sectors - original.askedSectors);
   record.id = requestId(original);
   record.sectors = original.askedSectors;
-  record.operation = <u32>original.operation | (<u32>original.flags << 8);
+  record.operation = <u32>original.operation | ((<u32>original.flags) << 8);
   record.issuedAt = issuedAt;
   record.status = status;
   record.device = original.chosen;
@@ -94,7 +94,7 @@ export function askBio(ring: u32, bio: Bio, status: u32): Decision {
   record.sector = <f64>bio.sector;
   record.id = bioId(bio);
   record.sectors = bio.sectors;
-  record.operation = <u32>bio.operation | (<u32>bio.flags << 8);
+  record.operation = <u32>bio.operation | ((<u32>bio.flags) << 8);
   record.issuedAt = bio.submittedAt;
   record.status = status;
   record.device = bio.chosen;

@@ -1,10 +1,10 @@
 import {
-  COUNTERS,
   COUNTER_DISPATCHED,
   COUNTER_FLUSHES,
   COUNTER_READ_SECTORS,
   COUNTER_REQUEST_SECTORS,
   COUNTER_WRITE_SECTORS,
+  COUNTERS,
   HISTOGRAM_BUCKETS,
   OPERATION_FLUSH,
   OPERATION_WRITE,
@@ -161,7 +161,7 @@ export function pathSlot(device: Device, index: u32): PathSlot {
 }
 
 export function count(device: Device, counter: u32, amount: f64): void {
-  const at = countersOf(device) + (<usize>counter << 3);
+  const at = countersOf(device) + ((<usize>counter) << 3);
   store<f64>(at, load<f64>(at) + amount);
 }
 
@@ -178,7 +178,7 @@ export function countStarted(device: Device, request: Request, sign: f64): void 
 
 function bucketOf(sector: u64): usize {
   // sectors of neighbours differ in the low bits; multiplying spreads aligned starts over all buckets
-  return <usize>(<u32>((sector * 0x9e3779b97f4a7c15) >> 40) & (HASH_BUCKETS - 1)) << 2;
+  return (<usize>(<u32>((sector * 0x9e3779b97f4a7c15) >> 40) & (HASH_BUCKETS - 1))) << 2;
 }
 
 export function endBucket(device: Device, sector: u64): usize {

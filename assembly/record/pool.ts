@@ -1,5 +1,5 @@
 import { HEADER_BIOS_FREE, HEADER_REQUESTS_FREE, ID_BIO, ID_INDEX_BITS } from '../abi';
-import { BIOS_RESERVED, BIO_BYTES, REQUESTS_RESERVED, REQUEST_BYTES } from '../limits';
+import { BIO_BYTES, BIOS_RESERVED, REQUEST_BYTES, REQUESTS_RESERVED } from '../limits';
 import { BIO_FREE, BIO_HELD, Bio } from './bio';
 import { Device } from './device';
 import { REQUEST_FREE, REQUEST_PLUGGED, Request } from './request';
@@ -200,23 +200,6 @@ export function bioOf(id: u32): Bio {
   const bio = changetype<Bio>(all.bios + <usize>index * BIO_BYTES);
   if (((id >> ID_INDEX_BITS) & GENERATION_MASK) != (<u32>bio.generation & GENERATION_MASK)) return changetype<Bio>(0);
   return bio;
-}
-
-/** Takes or gives back a device's reserve. */
-export function reserve(device: Device): bool {
-  const all = root();
-  assert(device.bios == 0 && device.requests == 0);
-  if (all.biosShared < BIOS_RESERVED || all.requestsShared < REQUESTS_RESERVED) return false;
-  all.biosShared -= BIOS_RESERVED;
-  all.requestsShared -= REQUESTS_RESERVED;
-  return true;
-}
-
-export function giveBackReserve(device: Device): void {
-  const all = root();
-  assert(device.bios == 0 && device.requests == 0);
-  all.biosShared += BIOS_RESERVED;
-  all.requestsShared += REQUESTS_RESERVED;
 }
 
 export function publishPools(): void {

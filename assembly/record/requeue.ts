@@ -2,7 +2,7 @@ import { COUNTER_DELAYED_REQUEUES, COUNTER_REFUSALS, COUNTER_REQUEUES, TRACE_REQ
 import { DELAYED_REQUEUE_NS, RERUN_NS } from '../limits';
 import { trace } from '../stats/trace';
 import { BIO_DELAYED, BIO_MAP_QUEUE, Bio } from './bio';
-import { Device, count, countStarted } from './device';
+import { count, countStarted, Device } from './device';
 import {
   appendBio,
   appendRequest,

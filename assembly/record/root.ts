@@ -61,19 +61,19 @@ export function assertRootLayout(): void {
 }
 
 export function header(word: u32): u32 {
-  return load<u32>(<usize>HEADER_ADDRESS + (<usize>word << 2));
+  return load<u32>(<usize>HEADER_ADDRESS + ((<usize>word) << 2));
 }
 
 export function setHeader(word: u32, value: u32): void {
-  store<u32>(<usize>HEADER_ADDRESS + (<usize>word << 2), value);
+  store<u32>(<usize>HEADER_ADDRESS + ((<usize>word) << 2), value);
 }
 
 export function plugged(index: u32): Request {
-  return changetype<Request>(<usize>load<u32>(PLUG_ADDRESS + (<usize>index << 2)));
+  return changetype<Request>(<usize>load<u32>(PLUG_ADDRESS + ((<usize>index) << 2)));
 }
 
 export function setPlugged(index: u32, request: Request): void {
-  store<u32>(PLUG_ADDRESS + (<usize>index << 2), <u32>changetype<usize>(request));
+  store<u32>(PLUG_ADDRESS + ((<usize>index) << 2), <u32>changetype<usize>(request));
 }
 
 /** Puts a device on the list of those to be run. */

@@ -4,8 +4,8 @@
 // Never: asks the host.
 import {
   COMPLETE_BYTES,
-  COUNTER_BIOS_ENDED,
   COUNTER_BIO_ERRORS,
+  COUNTER_BIOS_ENDED,
   DEVICE_BACKING,
   HEADER_COMPLETE,
   HEADER_COMPLETE_COUNT,
@@ -98,8 +98,8 @@ export function toHost(bio: Bio): void {
   const at = <usize>header(HEADER_COMPLETE) + <usize>index * COMPLETE_BYTES;
   setHeader(HEADER_COMPLETE_COUNT, index + 1);
   store<u32>(at, bio.tag);
-  store<u32>(at, <u32>bio.status | (<u32>bio.attempts << 16), 4);
-  store<u32>(at, <u32>bio.lastPath | (<u32>bio.firstStatus << 16), 8);
+  store<u32>(at, <u32>bio.status | ((<u32>bio.attempts) << 16), 4);
+  store<u32>(at, <u32>bio.lastPath | ((<u32>bio.firstStatus) << 16), 8);
 }
 
 /** Frees a bio that has ended; what came to its device, as against a part that was split off there, is counted. */

@@ -14,7 +14,7 @@ import {
 } from '../abi';
 import { BIO_END_FIRST, Bio } from '../record/bio';
 import { returnCredit } from '../record/credit';
-import { RING_END_IO_FIRST, askBio, askRequest, asked, decision, hasRoom } from '../record/decision';
+import { askBio, asked, askRequest, decision, hasRoom, RING_END_IO_FIRST } from '../record/decision';
 import { count } from '../record/device';
 import { endRequest } from '../record/ended';
 import { fill } from '../record/fill';

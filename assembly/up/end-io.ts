@@ -14,7 +14,7 @@ import {
 } from '../abi';
 import { BIO_END, BIO_HELD, BIO_KEPT, Bio } from '../record/bio';
 import { returnCredit } from '../record/credit';
-import { RING_END_IO, askBio, askRequest, asked, decision, hasRoom } from '../record/decision';
+import { askBio, asked, askRequest, decision, hasRoom, RING_END_IO } from '../record/decision';
 import { endBio, endRequest } from '../record/ended';
 import { bioOf, freeRequest, requestOf } from '../record/pool';
 import { REQUEST_END, REQUEST_KEPT, Request } from '../record/request';
@@ -130,4 +130,3 @@ export function finish(id: u32, status: u32): bool {
   doneBio(bio, status);
   return true;
 }
-

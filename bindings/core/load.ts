@@ -12,7 +12,7 @@ export interface CoreExports {
   nextTimer(): number;
   finish(now: number, id: number, status: number): number;
   kick(now: number, device: number): void;
-  createDevice(id: number, kind: number, sizeSectors: number): number;
+  createDevice(id: number, kind: number, sizeSectors: number): void;
   destroyDevice(id: number): number;
   configureDevice(id: number, setting: number, value: number): number;
   setExtent(

@@ -149,13 +149,8 @@ export class DeviceMapper implements AsyncDisposable {
     try {
       table = LoadedTable.load(host, options.table, undefined);
       const kind = table.type === 'request' ? DEVICE_REQUEST : DEVICE_BIO;
-      isCreated = this.#core.exports.createDevice(id, kind, table.sizeSectors) !== 0;
-      if (!isCreated) {
-        throw new RqdmError(
-          'ERR_RQDM_LIMIT',
-          `no records left for ${name}: I/O in flight holds too many of them (limits.bios, limits.requests)`,
-        );
-      }
+      this.#core.exports.createDevice(id, kind, table.sizeSectors);
+      isCreated = true;
       this.#core.exports.configureDevice(id, SETTING_ELEVATOR, elevator);
       this.#core.exports.configureDevice(id, SETTING_BIOS, quotaOf(this.#core));
       const device = new MappedDevice(this.#services, host, options.readOnly === true, table);
@@ -323,11 +318,7 @@ export class DeviceMapper implements AsyncDisposable {
 
   #freeId(): number {
     for (let id = 0; id < this.limits.devices; id++) if (!this.#byId[id]) return id;
-    throw this.#tooMany();
-  }
-
-  #tooMany(): RqdmError {
-    return new RqdmError(
+    throw new RqdmError(
       'ERR_RQDM_LIMIT',
       `no room for one more device: this mapper holds ${this.limits.devices} (limits.devices)`,
     );

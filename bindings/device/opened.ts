@@ -19,7 +19,6 @@ import {
   SETTING_READ_ONLY,
 } from '../../assembly/abi.ts';
 import type { Core } from '../core/core.ts';
-import { RqdmError } from '../errors.ts';
 import type { Path } from '../path/path.ts';
 import type { DeviceReference, PathLimits } from '../path/reference.ts';
 
@@ -79,12 +78,7 @@ export class BackingDevice implements OpenedDevice {
     const queue = (path as Path & { queue?: 'request' | 'bio' }).queue;
     this.isRequestStackable = queue !== 'bio';
     const set = core.exports.configureDevice;
-    if (!core.exports.createDevice(id, DEVICE_BACKING, this.sizeSectors)) {
-      throw new RqdmError(
-        'ERR_RQDM_LIMIT',
-        `no records left for ${path.word}: I/O in flight holds too many of them (limits.bios, limits.requests)`,
-      );
-    }
+    core.exports.createDevice(id, DEVICE_BACKING, this.sizeSectors);
     applyLimits(core, id, path.limits);
     set(id, SETTING_BIOS, quotaOf(core));
     set(id, SETTING_DEPTH, path.depth);

@@ -264,7 +264,10 @@ test('a bio that waits for a record below is not overtaken by those that come la
     driver.enter([{ device: a, sector: 20_000 + i * 16 }]);
     driver.step();
   }
-  assert.ok(driver.bios.filter(({ device }) => device === b).every(({ status }) => status === STATUS_OK), `${turns(driver)}`);
+  assert.ok(
+    driver.bios.filter(({ device }) => device === b).every(({ status }) => status === STATUS_OK),
+    `${turns(driver)}`,
+  );
   driver.assertIdle();
 });
 

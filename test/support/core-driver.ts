@@ -6,7 +6,7 @@ import * as abi from '../../assembly/abi.ts';
 import { Core, type CoreCapacities, type TraceEvent } from '../../bindings/core/core.ts';
 import { ArenaModel, check, Medium, Space } from './core-data.ts';
 import type { BackingOptions, BioOptions, DrivenBio, Hooks, MappedOptions, PathIo, Settings } from './core-io.ts';
-import { DecisionView, SETTINGS } from './core-io.ts';
+import { DecisionView, printEvent, SETTINGS, say } from './core-io.ts';
 
 export { check, Medium, Space } from './core-data.ts';
 export type * from './core-io.ts';
@@ -112,7 +112,7 @@ export class CoreDriver {
 
   private create(kind: number, sizeSectors: number, level: number, settings: Settings): number {
     const id = this.devices.length;
-    check(this.core.exports.createDevice(id, kind, sizeSectors) !== 0, () => `there is no room for device ${id}`);
+    this.core.exports.createDevice(id, kind, sizeSectors);
     this.devices.push({ kind, level, sizeSectors, settings, space: new Space(), isEmpty: false });
     this.configure(id, settings);
     this.freeBios = this.core.header[abi.HEADER_BIOS_FREE];
@@ -494,16 +494,4 @@ export class CoreDriver {
     for (const word of DECISION_RINGS) check(header[word + 1] === 0, () => 'a decision is open');
     check(this.core.exports.nextTimer() === 0, () => 'a timer is armed');
   }
-}
-
-function say(io: DecisionView, verdict: number | undefined): void {
-  io.setWord(abi.DECISION_VERDICT, verdict ?? 0xffffffff);
-}
-
-const OPERATIONS = ['R', 'W', 'F'];
-
-function printEvent({ action, operation, sector, sectors, detail }: TraceEvent): string {
-  if (action === 'P') return action;
-  if (action === 'U') return `U ${detail}`;
-  return `${action} ${OPERATIONS[operation]} ${sector}+${sectors}`;
 }

@@ -1,6 +1,7 @@
 // What the driven core is described by: devices and their settings, bios, the I/Os at paths and their answers, hooks.
 
 import * as abi from '../../assembly/abi.ts';
+import type { TraceEvent } from '../../bindings/core/core.ts';
 import type { Medium, Space, Write } from './core-data.ts';
 
 export const SETTINGS = {
@@ -201,4 +202,18 @@ export class DecisionView implements Decision {
   get isBio(): boolean {
     return (this.id & abi.ID_BIO) !== 0;
   }
+}
+
+const LETTERS = ['R', 'W', 'F'];
+
+/** `D R 0+8`, `U 4`, `P`. */
+export function printEvent({ action, operation, sector, sectors, detail }: TraceEvent): string {
+  if (action === 'P') return action;
+  if (action === 'U') return `U ${detail}`;
+  return `${action} ${LETTERS[operation]} ${sector}+${sectors}`;
+}
+
+/** Writes the verdict; undefined leaves one that the core does not know. */
+export function say(io: DecisionView, verdict: number | undefined): void {
+  io.setWord(abi.DECISION_VERDICT, verdict ?? 0xffffffff);
 }
