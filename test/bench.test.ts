@@ -90,7 +90,7 @@ benches('claim tells what is won, what could be expected, and where nothing is w
   const values = await quickly('claim');
   for (const paths of ['claim.2paths', 'claim.4paths']) {
     holdsNames(values, [`${paths}.expected`, `${paths}.of-expected`]);
-    for (const variant of ['', '.rr2006-8', '.rr2006-128', '.rr2006-1000', '.one-plug', '.random']) {
+    for (const variant of ['', '.rr2006-8', '.rr2006-128', '.rr2006-1000', '.streams', '.random']) {
       const one = `${paths}${variant}`;
       holdsNames(values, [`${one}.ratio`, `${one}.request.iops`, `${one}.bio.iops`]);
       holdsNames(values, [`${one}.request.mean-size`, `${one}.bio.mean-size`]);

@@ -164,7 +164,7 @@ offences('a stale word', () => {
 offences('a path of one machine', () => {
   const home = '/ho' + 'me/alice/disk.img';
   sees(rules.machinePaths, 'src/a.ts', `open('${home}')\n`, "open('/data/disk.img') // see https://x.org/home/page\n");
-  sees(rules.machinePaths, 'README.md', `cd ${'/ro' + 'ot/rqdm'}\n`, "import('../work/pool.ts')\n");
+  sees(rules.machinePaths, 'README.md', `cd ${'/ro' + 'ot/rqdm'}\n`, "import('../workers/pool.ts')\n");
 });
 
 offences('a file that package.json promises and the build does not make', () => {

@@ -6,7 +6,7 @@
 //             parked in Atomics.wait between batches (`worker`); `auto` measures and chooses.
 //   evented   sockets and timers: the answer comes from the event loop.
 //
-// `issue` never throws and never waits. It may answer at once, from inside `issue`; the sink only notes the answer.
+// `issue` never throws and never waits. It may answer at once, from inside `issue` or `kick`; the sink only notes the answer.
 // After the last `issue` of a batch the device calls `kick` once: the place to wake a worker.
 
 import type { PathLimits } from './reference.ts';
@@ -18,7 +18,7 @@ export interface PathSink {
    * An answer for an id that is not waited for any more is counted and ignored.
    */
   answer(id: number, status: number, goodSectors: number): void;
-  /** Answers were added outside of `issue`: come and take them soon. */
+  /** Answers were added outside of `issue` and `kick`: come and take them soon. */
   wake(): void;
 }
 
@@ -59,7 +59,7 @@ export interface Path {
     segmentTable: Uint32Array,
     segmentIndex: number,
   ): void;
-  /** The batch is over. */
+  /** The batch is over. A path may have waited for this to look at it as a whole. */
   kick(): void;
   /** I/Os issued and not yet answered. */
   readonly inFlight: number;

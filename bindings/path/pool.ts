@@ -19,7 +19,8 @@ import type { PathSink } from './path.ts';
 import { PoolTasks, type RunOutcome } from './pool-tasks.ts';
 import { BELL_ARMED, BELL_BYTES, BELL_WAKE, ringBell } from './ring.ts';
 import type { LooseEntry, PoolClient, RingThread } from './ring-thread.ts';
-import { type PoolSeat, Seating } from './seating.ts';
+import { type Lane, type PoolSeat, Seating } from './seating.ts';
+import { ShareJudges } from './share-judge.ts';
 import type { SharedMemory } from './shared-memory.ts';
 
 export type { PoolClient } from './ring-thread.ts';
@@ -68,6 +69,8 @@ const waitAsync = (Atomics as unknown as WaitAsyncAtomics).waitAsync;
 const STUCK_THREADS_MAX = 4;
 
 export class PathPool {
+  /** Which batches of quick calls are shared with its threads. */
+  readonly judges: ShareJudges = new ShareJudges();
   /** Answers that came after they had been given up. */
   lateAnswers = 0;
   readonly #options: Required<Omit<PathPoolOptions, 'report'>> & Pick<PathPoolOptions, 'report'>;
@@ -155,6 +158,27 @@ export class PathPool {
     this.#arm();
   }
 
+  // ---- sharing ----------------------------------------------------------------------------------------------------
+
+  /** A thread that can help at once, the same whenever possible; otherwise one is started, for the next time. */
+  helper(seat: PoolSeat): Lane | undefined {
+    if (seat.stuck.size > 0 || this.#closing !== undefined) return undefined;
+    for (const lane of seat.lanes) if (lane.thread.isFree) return lane;
+    for (const { thread } of seat.lanes) if (thread.isRunning) return undefined;
+    this.#run(seat.lanes[0].thread);
+    return undefined;
+  }
+
+  /** After a shared batch: what the helper has done is answered. True if that was all. */
+  collect(thread: RingThread): boolean {
+    thread.drain(this.#options.now(), this.#touched);
+    this.#wakeTouched();
+    if (thread.inFlight === 0) return true;
+    this.#hold();
+    this.#arm();
+    return false;
+  }
+
   // ---- tasks ------------------------------------------------------------------------------------------------------
 
   #run(thread: RingThread): void {
@@ -163,7 +187,7 @@ export class PathPool {
   }
 
   #onTaskEnd(thread: RingThread, outcome: RunOutcome): void {
-    thread.isRunning = false;
+    thread.noteGone();
     this.#rescueBell();
     if (thread.isAbandoned) return;
     this.#drain();

@@ -1,6 +1,7 @@
 // The main thread's side of one ring: what is in flight on one path worker.
 //
 //   submit … submit  → publish (once a batch, wakes the worker) → drain (answers, in order)
+//   takeOver: the main thread performs an entry itself that the worker has not begun (sharing)
 //   takeBack: when the worker hangs or is gone, every entry not yet answered, each exactly once
 //
 // An entry that finds no room (1024 entries, or its segments) waits in `overflow`, in order; nothing is ever refused.
@@ -13,9 +14,12 @@ import {
   CLAIM_NEW,
   CLAIM_TAKEN,
   CLAIM_TAKEN_BACK,
+  CLAIM_TAKEN_OVER,
   CONTROL_COMPLETED,
+  CONTROL_READY,
   CONTROL_SIGNAL,
   CONTROL_SLEEPING,
+  CONTROL_SPIN,
   CONTROL_STOP,
   CONTROL_SUBMITTED,
   createRing,
@@ -61,6 +65,9 @@ export interface LooseEntry {
   readonly count: number;
 }
 
+/** If shared batches come sooner one after the other, the worker looks for the next one twice as long before it sleeps. */
+const SPIN_MICROS = 200;
+
 export class RingThread {
   readonly ring: RingViews = createRing();
   /** A Piscina task runs on it, or is about to. */
@@ -76,6 +83,11 @@ export class RingThread {
   #submitted = 0;
   #published = 0;
   #completed = 0;
+  /** Entries taken over that the worker has not passed yet: they wait for nothing. */
+  #takenOver = 0;
+  #sharedUntilMs = 0;
+  /** Between two shared batches, on average. */
+  #gapMicros = 0;
   #segmentHead = 0;
   #segmentTail = 0;
   readonly #overflow: LooseEntry[] = [];
@@ -91,7 +103,7 @@ export class RingThread {
   }
 
   get inFlight(): number {
-    return ((this.#submitted - this.#completed) | 0) + this.#overflow.length;
+    return ((this.#submitted - this.#completed) | 0) - this.#takenOver + this.#overflow.length;
   }
 
   serves(client: PoolClient): boolean {
@@ -206,7 +218,7 @@ export class RingThread {
   /** Shows the worker what was submitted, and wakes it if it sleeps. */
   publish(nowMs: number): void {
     if (this.#published === this.#submitted) return;
-    if (this.#published === this.#completed) this.progressAtMs = nowMs;
+    if (((this.#published - this.#completed) | 0) === this.#takenOver) this.progressAtMs = nowMs;
     this.#published = this.#submitted;
     const { control } = this.ring;
     Atomics.store(control, CONTROL_SUBMITTED, this.#submitted);
@@ -217,6 +229,58 @@ export class RingThread {
     const { control } = this.ring;
     Atomics.add(control, CONTROL_SIGNAL, 1);
     if (Atomics.load(control, CONTROL_SLEEPING) === 1) Atomics.notify(control, CONTROL_SIGNAL, 1);
+  }
+
+  // ---- sharing ----------------------------------------------------------------------------------------------------
+
+  /**
+   * Its worker serves the ring and has nothing to do: it could help now. One that has not even passed what was taken over
+   * from it has no processor, and to wake it again would be in vain.
+   */
+  get isFree(): boolean {
+    if (!this.isRunning || this.inFlight > 0 || !this.hasPassed(this.#submitted)) return false;
+    return Atomics.load(this.ring.control, CONTROL_READY) === 1;
+  }
+
+  /** The next entry's count in the ring, for `takeOver` and `hasPassed`. */
+  get nextCount(): number {
+    return this.#submitted;
+  }
+
+  /** How many entries there is room for. */
+  get room(): number {
+    return RING_ENTRIES - ((this.#submitted - this.#completed) | 0);
+  }
+
+  /** Takes a published entry from the worker, for good: its answer is the caller's business. False: it has begun. */
+  takeOver(count: number): boolean {
+    const at = (count & (RING_ENTRIES - 1)) * ENTRY_WORDS;
+    if (Atomics.compareExchange(this.ring.words, at + ENTRY_CLAIM, CLAIM_NEW, CLAIM_TAKEN_OVER) !== CLAIM_NEW) return false;
+    this.#takenOver++;
+    return true;
+  }
+
+  /** Whether the worker has done all entries before `count`. */
+  hasPassed(count: number): boolean {
+    return ((Atomics.load(this.ring.control, CONTROL_COMPLETED) - count) | 0) >= 0;
+  }
+
+  /** Publishes a part of a batch, of which the rest is performed elsewhere meanwhile. */
+  beginShare(nowMs: number): void {
+    const gap = Math.min((nowMs - this.#sharedUntilMs) * 1000, SPIN_MICROS * 4);
+    this.#gapMicros += (gap - this.#gapMicros) / 8;
+    Atomics.store(this.ring.control, CONTROL_SPIN, this.#gapMicros < SPIN_MICROS ? this.#gapMicros * 2 : 0);
+    this.publish(nowMs);
+  }
+
+  endShare(nowMs: number): void {
+    this.#sharedUntilMs = nowMs;
+  }
+
+  /** After its thread has gone, by itself or not. */
+  noteGone(): void {
+    this.isRunning = false;
+    Atomics.store(this.ring.control, CONTROL_READY, 0);
   }
 
   /** Tells the task to end after what it does now. */
@@ -242,6 +306,10 @@ export class RingThread {
       const client = this.#clients[words[at + ENTRY_HANDLE]];
       if (words[at + ENTRY_SEGMENTS] > 1) this.#segmentTail = words[at + ENTRY_SEGMENT] + words[at + ENTRY_SEGMENTS];
       this.#completed = (this.#completed + 1) | 0;
+      if (words[at + ENTRY_CLAIM] === CLAIM_TAKEN_OVER) {
+        this.#takenOver--;
+        continue;
+      }
       if (client === undefined) continue;
       if (client !== last) {
         last = client;
@@ -288,7 +356,7 @@ export class RingThread {
       const at = (count & (RING_ENTRIES - 1)) * ENTRY_WORDS;
       const claim = Atomics.compareExchange(words, at + ENTRY_CLAIM, CLAIM_NEW, CLAIM_TAKEN_BACK);
       const client = this.#clients[words[at + ENTRY_HANDLE]];
-      if (client === undefined) continue;
+      if (client === undefined || claim === CLAIM_TAKEN_OVER) continue;
       const first = 2 * words[at + ENTRY_SEGMENT];
       const pairs = words[at + ENTRY_SEGMENTS];
       entries.push({
@@ -305,6 +373,7 @@ export class RingThread {
     }
     entries.push(...this.#overflow.splice(0));
     this.#completed = this.#submitted;
+    this.#takenOver = 0;
     return entries;
   }
 

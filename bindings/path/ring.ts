@@ -6,14 +6,17 @@
 // control, int32 words (all counts run on and wrap; an entry's place is count & (entries - 1)):
 //   0 SUBMITTED   main: entries published                 1 COMPLETED   worker: entries done, in order
 //   2 SIGNAL      main adds 1 to wake the worker          3 SLEEPING    worker: 1 while it waits on SIGNAL
-//   4 STOP        main: leave after the current entry
+//   4 STOP        main: leave after the current entry     5 READY      worker: 1 while it serves its ring
+//   6 SPIN        main: microseconds to look for work before sleeping
 //
 // entry, 48 bytes; the worker answers in place, as it works in order:
 //   0          8    12          16      20        24         28        32       36      40       44
 //   | position | id | operation | bytes | address | segments | segment | handle | claim | status | good bytes |   f64, then u32
-//   `claim`: 0 new, 1 taken by the worker, 2 taken back by the main thread. Set by compare-exchange, so that an entry
-//   behind one that hangs is either never performed or known to be performing. After the answer it holds the call's
-//   microseconds, plus CLAIM_DONE.
+//   `claim`: 0 new, 1 taken by the worker, 2 taken back by the main thread, 3 taken over by it. Set by compare-exchange, so
+//   that an entry behind one that hangs is either never performed or known to be performing. After the answer it holds
+//   the call's microseconds, plus CLAIM_DONE.
+//     taken back   the ring ends here: the worker stops
+//     taken over   the main thread has performed it itself (sharing): the worker passes over it
 //
 // segments: pairs (address, bytes) for scattered entries. A run of pairs does not wrap; it is free again when its entry
 // has completed.
@@ -29,6 +32,8 @@ export const CONTROL_COMPLETED = 1;
 export const CONTROL_SIGNAL = 2;
 export const CONTROL_SLEEPING = 3;
 export const CONTROL_STOP = 4;
+export const CONTROL_READY = 5;
+export const CONTROL_SPIN = 6;
 const CONTROL_BYTES = 64;
 
 export const ENTRY_BYTES = 48;
@@ -48,6 +53,7 @@ export const ENTRY_GOOD = 11;
 export const CLAIM_NEW = 0;
 export const CLAIM_TAKEN = 1;
 export const CLAIM_TAKEN_BACK = 2;
+export const CLAIM_TAKEN_OVER = 3;
 /** Added to the microseconds that the call took. */
 export const CLAIM_DONE = 4;
 

@@ -10,9 +10,12 @@ import {
   CLAIM_DONE,
   CLAIM_NEW,
   CLAIM_TAKEN,
+  CLAIM_TAKEN_OVER,
   CONTROL_COMPLETED,
+  CONTROL_READY,
   CONTROL_SIGNAL,
   CONTROL_SLEEPING,
+  CONTROL_SPIN,
   CONTROL_STOP,
   CONTROL_SUBMITTED,
   ENTRY_ADDRESS,
@@ -55,22 +58,56 @@ export async function runRing(task: RingTask): Promise<void> {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
   const loop = new RingLoop(task, ring, bell, backends);
+  const spinner = new Spinner();
   try {
+    Atomics.store(control, CONTROL_READY, 1);
     for (;;) {
       // Read in this order: whoever stops us sets STOP first and signals then.
       const signal = Atomics.load(control, CONTROL_SIGNAL);
       if (Atomics.load(control, CONTROL_STOP) !== 0) break;
       if (loop.performAll()) continue;
       if (loop.hasMetUnknownPath) break;
+      if (spinner.spin(control, signal)) continue;
       Atomics.store(control, CONTROL_SLEEPING, 1);
       const outcome = Atomics.wait(control, CONTROL_SIGNAL, signal, task.idleMs);
       Atomics.store(control, CONTROL_SLEEPING, 0);
       if (outcome === 'timed-out') break;
     }
   } finally {
+    Atomics.store(control, CONTROL_READY, 0);
     loop.tell();
     Error.stackTraceLimit = stackTraceLimit;
     task.port?.close();
+  }
+}
+
+/** After looking in vain so many sleeps come at once; twice as many after each further time, up to the limit. */
+const SLEEPS_MIN = 4;
+const SLEEPS_MAX = 256;
+
+/**
+ * Looks for work before sleeping, for as long as the main thread wishes: to be woken costs more than what is often shared.
+ * Who looks in vain had better sleep: it may sit on the main thread's own processor, and keep it from giving work at all.
+ */
+class Spinner {
+  #sleeps = 0;
+  #sleepsNext = SLEEPS_MIN;
+
+  /** True when there is a new signal. */
+  spin(control: Int32Array, signal: number): boolean {
+    const micros = Atomics.load(control, CONTROL_SPIN);
+    if (micros === 0 || this.#sleeps-- > 0) return false;
+    const end = performance.now() + micros / 1000;
+    do {
+      for (let i = 0; i < 32; i++) {
+        if (Atomics.load(control, CONTROL_SIGNAL) === signal) continue;
+        this.#sleepsNext = SLEEPS_MIN;
+        return true;
+      }
+    } while (performance.now() < end);
+    this.#sleeps = this.#sleepsNext;
+    this.#sleepsNext = Math.min(SLEEPS_MAX, 2 * this.#sleepsNext);
+    return false;
   }
 }
 
@@ -103,17 +140,22 @@ class RingLoop {
     // What was published while the batch ran belongs to it.
     while (this.#completed !== Atomics.load(control, CONTROL_SUBMITTED)) {
       const at = (this.#completed & (RING_ENTRIES - 1)) * ENTRY_WORDS;
+      if (Atomics.load(words, at + ENTRY_CLAIM) === CLAIM_TAKEN_OVER) {
+        this.#pass();
+        continue;
+      }
       const backend = this.#backends[words[at + ENTRY_HANDLE]];
       if (backend === undefined) {
         this.hasMetUnknownPath = true;
         break;
       }
-      if (Atomics.compareExchange(words, at + ENTRY_CLAIM, CLAIM_NEW, CLAIM_TAKEN) !== CLAIM_NEW) break;
+      const claim = Atomics.compareExchange(words, at + ENTRY_CLAIM, CLAIM_NEW, CLAIM_TAKEN);
+      if (claim === CLAIM_TAKEN_OVER) continue; // this very moment
+      if (claim !== CLAIM_NEW) break;
       this.#perform(backend, at);
       const now = performance.now();
       words[at + ENTRY_CLAIM] = CLAIM_DONE + Math.min(0x7fffffff, Math.round((now - clock) * 1000));
-      this.#completed = (this.#completed + 1) | 0;
-      Atomics.store(control, CONTROL_COMPLETED, this.#completed);
+      this.#pass();
       clock = now;
       if (now - this.#toldAt > TELL_AFTER_MS) this.tell();
       if (Atomics.load(control, CONTROL_STOP) !== 0) break;
@@ -121,6 +163,11 @@ class RingLoop {
     if (this.#completed === first) return false;
     this.tell();
     return true;
+  }
+
+  #pass(): void {
+    this.#completed = (this.#completed + 1) | 0;
+    Atomics.store(this.#ring.control, CONTROL_COMPLETED, this.#completed);
   }
 
   #perform(backend: Backend, at: number): void {

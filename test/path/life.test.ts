@@ -61,6 +61,22 @@ test('a process waits for a call that takes long on its worker', async () => {
   assert.is(code, 0);
 });
 
+test('a process that shared large batches with a worker ends by itself', async () => {
+  const { output, code, ms } = await runProgram(`
+    const path = bench.open(bench.file('disk', 65536), 'auto');
+    const round = (left) => {
+      for (let i = 0; i < 200; i++) bench.issue(path, 0, (i % 128) * 512, 512, address);
+      path.kick();
+      if (left > 0) setImmediate(round, left - 1);
+      else console.log('threads', bench.pool.threads);
+    };
+    round(1500);`);
+  assert.match(output, /threads 1\n/);
+  assert.match(output, /exit 0 300200\n/);
+  assert.is(code, 0);
+  assert.ok(ms < 15_000);
+});
+
 test('a second batch after a long idle time is answered too', async () => {
   const { output, code } = await runProgram(`${OPEN} ${READ} setTimeout(() => { ${READ} }, 400);`);
   assert.match(output, /exit 0 2\n/);
