@@ -187,6 +187,15 @@ test('trace-plug-flush: bios of 128 KiB are split at the 127 KiB of the device, 
   assert.equal(runsOf(plugged(256, 8, 1024)), ['1 G', '1 P', '15 G', '16 D']);
 });
 
+test('a plug of several queues holds 64 requests', () => {
+  const driver = traced();
+  const devices = [driver.backing({ ...NULLB, depth: 256 }), driver.backing({ ...NULLB, depth: 256 })];
+  driver.submit(Array.from({ length: 70 }, (_, i) => ({ device: devices[i % 2], sector: i * 64, sectors: 8 })));
+  driver.assertIdle();
+  assert.equal(driver.trace(devices[0], 'PU'), ['P', 'U 32', 'P', 'U 3']);
+  assert.equal(driver.trace(devices[1], 'PU'), ['U 32', 'U 3']);
+});
+
 test('a request of 128 KiB, where the device takes it, empties the plug before the next one', () => {
   const driver = traced();
   const device = driver.backing({ ...NULLB, maxSectors: 2560 });

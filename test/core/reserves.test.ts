@@ -116,12 +116,13 @@ test('clones that a target keeps are records of its own device: the path serves 
 });
 
 test('the queue of a middle device has its share while clones from above come without pause', () => {
-  const driver = new CoreDriver({ devices: 3, bios: 12, requests: 12 });
-  const path = driver.backing({ depth: 8 });
+  const driver = new CoreDriver({ devices: 4, bios: 16, requests: 16 });
+  // never two at a time, so that a clone takes the place of each that ends
+  const path = driver.backing({ depth: 8, serviceNs: (io) => 1_000_000 + ((io.ordinal * 7919) % 997) * 1000 });
   const m = driver.request({ extents: [{ hooks: new Chooser([path]), length: SIZE }], paths: [path] });
-  const l = driver.request({ extents: [{ hooks: new Chooser([m]), length: SIZE }], paths: [m] });
-  driver.shareSpace(new Space(), m, l);
-  driver.submit([...apart(l, 200), ...apart(m, 5)]);
+  const uppers = [0, 1].map(() => driver.request({ extents: [{ hooks: new Chooser([m]), length: SIZE }], paths: [m] }));
+  driver.shareSpace(new Space(), m, ...uppers);
+  driver.submit([...uppers.flatMap((device) => apart(device, 200)), ...apart(m, 5)]);
   for (let i = 0; i < 60; i++) driver.step();
   const own = driver.bios.filter(({ device }) => device === m);
   assert.ok(
@@ -129,6 +130,17 @@ test('the queue of a middle device has its share while clones from above come wi
     'they wait for no more than a few turns',
   );
   driver.assertIdle();
+});
+
+test('more bios that waited for a record below than a decision ring has room for are all asked about', () => {
+  const driver = new CoreDriver();
+  const path = driver.backing({ bios: 1, requests: 2048, depth: 2048 });
+  const hooks = { map: () => MAP_REMAPPED };
+  const device = driver.bio({ extents: [{ hooks, device: path, length: SIZE }] });
+  driver.submit(apart(device, 900));
+  driver.configure(path, { bios: 4096 });
+  driver.assertIdle();
+  assert.ok(isGood(driver));
 });
 
 test('a quota of bios and of requests holds one device back, and nobody else', () => {

@@ -160,19 +160,22 @@ test('a request that has come back is not taken in by one that waits behind it',
   driver.assertIdle();
 });
 
-test('a clone that a lowered limit forbids ends with IOERR and never reaches the path', () => {
-  const driver = new CoreDriver();
-  const path = driver.backing({ depth: 1 });
-  const chooser = new Chooser([path], { attemptsMax: 3 });
-  const device = driver.request({ extents: [{ hooks: chooser, length: 4096 }], paths: [path] });
-  driver.submit([{ device, sector: 1000 }]);
-  const bios = driver.submit(adjacent(device, 4));
-  driver.configure(path, { maxSectors: 16 });
-  driver.assertIdle();
-  assert.ok(bios.every(({ status, attempts }) => status === STATUS_IOERR && attempts === 0));
-  assert.equal(ranges(driver), ['1000+8']);
-  chooser.assertBalanced();
-});
+for (const lowered of [{ maxSectors: 16 }, { chunkSectors: 16 }, { maxSegments: 2 }]) {
+  const [name] = Object.keys(lowered);
+  test(`a clone that a lowered limit forbids ends with IOERR and never reaches the path: ${name}`, () => {
+    const driver = new CoreDriver();
+    const path = driver.backing({ depth: 1 });
+    const chooser = new Chooser([path], { attemptsMax: 3 });
+    const device = driver.request({ extents: [{ hooks: chooser, length: 4096 }], paths: [path] });
+    driver.submit([{ device, sector: 1000 }]);
+    const bios = driver.submit(adjacent(device, 4));
+    driver.configure(path, lowered);
+    driver.assertIdle();
+    assert.ok(bios.every(({ status, attempts }) => status === STATUS_IOERR && attempts === 0));
+    assert.equal(ranges(driver), ['1000+8']);
+    chooser.assertBalanced();
+  });
+}
 
 test('a clone beyond the end of the device below ends with IOERR', () => {
   const driver = new CoreDriver();

@@ -16,7 +16,7 @@ import {
   STATUS_OK,
   STATUS_TRANSPORT,
 } from '../../assembly/abi.ts';
-import { END_REQUEUE } from '../../bindings/target/target.ts';
+import { END_DELAY_REQUEUE, END_REQUEUE } from '../../bindings/target/target.ts';
 import { Chooser } from '../support/core-chooser.ts';
 import { CoreDriver, Medium, type PathAnswer } from '../support/core-driver.ts';
 
@@ -115,16 +115,22 @@ test('a noflush suspend keeps what fails for the next table', () => {
   }
 });
 
-test('a flush that was fanned out to the old table goes to all of the new one', () => {
+for (const again of [END_REQUEUE, END_DELAY_REQUEUE]) {
+  test(`a flush that was fanned out to the old table goes to all of the new one, verdict ${again}`, () =>
+    flushAcrossTables(again));
+}
+
+function flushAcrossTables(again: number): void {
   const driver = new CoreDriver();
   const failing = driver.backing({ hasCache: 1, script: (io) => (io.ordinal ? {} : { status: STATUS_TRANSPORT }) });
   const [b, c] = [driver.backing({ hasCache: 1 }), driver.backing({ hasCache: 1 })];
-  const hooks = { endIo: (io: { status: number }) => (io.status ? END_REQUEUE : 0) };
+  const hooks = { endIo: (io: { status: number }) => (io.status ? again : 0) };
   const part = (device: number) => ({ device, length: 1024, hooks });
   const device = driver.bio({ extents: [part(failing), part(b)] });
   const [flush] = driver.submit([{ device, operation: OPERATION_FLUSH }]);
   driver.setState(device, DEVICE_SUSPENDING, true);
-  driver.drain();
+  driver.step();
+  assert.is(driver.figure(device, FIGURE_IN_FLIGHT), 0);
   assert.is(flush.status, undefined);
   driver.setState(device, DEVICE_SUSPENDED, true);
   driver.setTable(device, { extents: [part(b), part(c)] });
@@ -135,7 +141,7 @@ test('a flush that was fanned out to the old table goes to all of the new one', 
     driver.issued.map((io) => io.device),
     [failing, b, b, c],
   );
-});
+}
 
 test('a device without a table fails what it is given', () => {
   for (const kind of ['request', 'bio'] as const) {

@@ -286,8 +286,7 @@ for (const kind of ['request', 'bio'] as const) {
   test('what map keeps does not hold the path up', () => {
     const bench = new Bench(kind, { map: [MAP_SUBMITTED] });
     bench.driver.configure(0, { depth: 1 });
-    bench.read(0);
-    const second = bench.read(100);
+    const [, second] = bench.driver.submit([0, 100].map((sector) => ({ device: bench.device, sector })));
     bench.driver.drain();
     assert.is(second.status, STATUS_OK);
     assert.ok(bench.driver.finish(bench.target.ids[0], STATUS_OFFLINE));
