@@ -38,6 +38,7 @@ import { endBio, endRequest } from '../record/ended';
 import { Extent } from '../record/extent';
 import { isFillHigh } from '../record/fill';
 import { dispatchOf, mapQueueOf, parkedOf, prependBio, prependRequest, requeueOf, takeBio, takeRequest } from '../record/list';
+import { holdBack, isPart } from '../record/part';
 import { allocateBio, canClone, canTakeBio } from '../record/pool';
 import { REQUEST_DISPATCH, Request } from '../record/request';
 import { ready, root } from '../record/root';
@@ -258,6 +259,11 @@ function runBios(device: Device): void {
     if (<u64>bio.sectors > most && bio.operation != OPERATION_FLUSH) {
       const flags = bio.flags;
       const front = cut(device, bio, <u32>most);
+      if (!front && isPart(bio)) {
+        holdBack(bio, <u32>most);
+        prepMapBio(bio, extent);
+        continue;
+      }
       device.waiting++;
       prependBio(list, bio);
       if (!front) return; // a freed bio makes the device ready again
@@ -296,6 +302,12 @@ function fanOut(device: Device, bio: Bio): bool {
     if (extent.flushes) {
       const mayAsk = hasRoom(RING_PREP_MAP) && hasRoom(RING_MAP) && bio.remaining < PARTS_MAX;
       const part = mayAsk ? allocateBio(device, true) : changetype<Bio>(0);
+      if (!part && mayAsk && isPart(bio)) {
+        bio.tag = bio.context + 1;
+        bio.context = 0;
+        prepMapBio(bio, extent);
+        return true;
+      }
       if (!part) {
         device.waiting++;
         prependBio(mapQueueOf(device), bio);
@@ -310,6 +322,7 @@ function fanOut(device: Device, bio: Bio): bool {
       part.address = 0;
       part.operation = <u8>OPERATION_FLUSH;
       part.flags = bio.flags;
+      part.tag = 0;
       part.parent = bio;
       bio.remaining++;
       prepMapBio(part, extent);

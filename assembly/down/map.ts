@@ -25,6 +25,7 @@ import { endBio, endRequest } from '../record/ended';
 import { Extent } from '../record/extent';
 import { fill } from '../record/fill';
 import { appendBio, parkedOf } from '../record/list';
+import { goesOn } from '../record/part';
 import { allocateBio, bioOf, canTakeBio, freeRequest, requestOf, returnBio } from '../record/pool';
 import { REQUEST_KEPT, REQUEST_MAP, Request } from '../record/request';
 import { delayBio, delayRequest, redriveBioLater, refuseLater } from '../record/requeue';
@@ -114,7 +115,7 @@ export function endInTable(bio: Bio, extent: Extent): void {
     return;
   }
   if (bio.operation == OPERATION_READ) fill(bio.address, bio.sectors << 9);
-  endBio(bio, STATUS_OK);
+  if (!goesOn(bio)) endBio(bio, STATUS_OK);
 }
 
 /** Takes the verdicts of `map`. */

@@ -24,6 +24,7 @@ import { Device } from '../record/device';
 import { deviceAt, isDevice } from '../record/devices';
 import { endBio, endRequest } from '../record/ended';
 import { Extent } from '../record/extent';
+import { isPart } from '../record/part';
 import { bioOf, requestOf } from '../record/pool';
 import { REQUEST_KEPT, REQUEST_PREP_MAP, Request } from '../record/request';
 import { delayBio, delayRequest, redriveBioLater, refuse, refuseLater } from '../record/requeue';
@@ -158,5 +159,5 @@ function bioVerdict(bio: Bio, record: Decision): void {
 
 /** True for a flush that has been fanned out and names its extent. */
 export function isFannedOut(bio: Bio): bool {
-  return !!bio.extent && bio.operation == OPERATION_FLUSH && !!bio.parent && bio.parent.device == bio.device;
+  return !!bio.extent && bio.operation == OPERATION_FLUSH && isPart(bio);
 }

@@ -140,6 +140,7 @@ export function cut(device: Device, bio: Bio, most: u32): Bio {
   front.operation = bio.operation;
   front.flags = bio.flags | <u8>FLAG_NOMERGE;
   front.parent = bio;
+  front.tag = 0;
   front.submittedAt = bio.submittedAt;
   bio.remaining++;
   bio.sector += sectors;

@@ -12,6 +12,8 @@ import { Extent } from './extent';
 // `parent` is the bio that waits for this one: on the same device it was split off it; on another
 // device this is the mapped piece of it. `remaining` counts the parts that have not ended, the bio's
 // own part included; a bio ends when it is 0.
+//
+// `tag` is the host's. In a part that was split off it is what is left of it (record/part.ts).
 
 export const BIO_FREE: u8 = 0;
 export const BIO_HELD: u8 = 1; // in a request, a list, or being worked on

@@ -16,6 +16,7 @@ import { BIO_END, BIO_HELD, BIO_KEPT, Bio } from '../record/bio';
 import { returnCredit } from '../record/credit';
 import { askBio, asked, askRequest, decision, hasRoom, RING_END_IO } from '../record/decision';
 import { endBio, endRequest } from '../record/ended';
+import { goesOn } from '../record/part';
 import { bioOf, freeRequest, requestOf } from '../record/pool';
 import { REQUEST_END, REQUEST_KEPT, Request } from '../record/request';
 import { delayBio, delayRequest, redriveBio, requeue, wakeRested } from '../record/requeue';
@@ -66,6 +67,7 @@ function doneBio(bio: Bio, status: u32): void {
   bio.state = BIO_HELD;
   bio.device.inFlight--;
   wakeRested(bio.device);
+  if (status == STATUS_OK && goesOn(bio)) return;
   endBio(bio, status);
 }
 

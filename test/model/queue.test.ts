@@ -10,7 +10,7 @@ import { CoreDriver, type DrivenBio, type PathIo, type Settings } from '../suppo
 import { PlainQueue, type PlainRequest, type PlainSettings, piecesOf, sectorsOf, startOf } from './plain-queue.ts';
 import { type BioWords, batches, SECTORS } from './world.ts';
 
-const RUNS = Number(process.env['RQDM_FUZZ_RUNS'] ?? 600);
+const RUNS = Number(process.env['RQDM_FUZZ_RUNS'] ?? 1500);
 
 type Event = { readonly bios: readonly BioWords[]; readonly isPlugged: boolean } | { readonly answers: number };
 

@@ -8,7 +8,7 @@ import { suite } from 'uvu';
 import { repositoryFolder } from '../support/skip.ts';
 import { Run, type World, worlds } from './world.ts';
 
-const RUNS = Number(process.env['RQDM_FUZZ_RUNS'] ?? 400);
+const RUNS = Number(process.env['RQDM_FUZZ_RUNS'] ?? 1500);
 
 const seeds = suite('model: histories that found a fault once');
 const folder = join(repositoryFolder(), 'test/seed');

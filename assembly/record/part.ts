@@ -1,0 +1,41 @@
+import { OPERATION_FLUSH } from '../abi';
+import { BIO_MAP_QUEUE, Bio } from './bio';
+import { Extent } from './extent';
+import { mapQueueOf, prependBio } from './list';
+import { ready } from './root';
+
+// A part that has to be split again, because the table has changed since, when no record is free: it goes on piece by
+// piece in its own record. Other parts may have all the others and want the same; so one at least always goes on.
+//
+// What is left lies in `tag`: the sectors behind the piece; of a flush the number of the next extent.
+
+/** True for what was split off a bio of the same device. */
+export function isPart(bio: Bio): bool {
+  return !!bio.parent && bio.parent.device == bio.device;
+}
+
+/** The part shrinks to its first sectors. */
+export function holdBack(part: Bio, most: u32): void {
+  part.tag += part.sectors - most;
+  part.sectors = most;
+}
+
+/** A piece of a part has ended well: true if there is more of it, which is to be mapped next. */
+export function goesOn(bio: Bio): bool {
+  if (!isPart(bio) || !bio.tag) return false;
+  if (bio.operation == OPERATION_FLUSH) {
+    bio.context = bio.tag;
+    bio.extent = changetype<Extent>(0);
+  } else {
+    bio.sector += bio.sectors;
+    bio.address += bio.sectors << 9;
+    bio.sectors = bio.tag;
+    bio.context = 0;
+  }
+  bio.tag = 0;
+  bio.state = BIO_MAP_QUEUE;
+  bio.device.waiting++;
+  prependBio(mapQueueOf(bio.device), bio);
+  ready(bio.device);
+  return true;
+}
