@@ -8,12 +8,28 @@
 export const OPERATION_READ = 0;
 export const OPERATION_WRITE = 1;
 export const OPERATION_FLUSH = 2;
+export const OPERATION_DISCARD = 3; // no payload
+export const OPERATION_WRITE_ZEROES = 9; // no payload
 
 // ---- flags of a bio or request, beside the operation -----------------------------------
 export const FLAG_NOMERGE = 1;
 export const FLAG_FAILFAST = 2;
 export const FLAG_SYNC = 4;
 export const FLAG_CLEAR = 8; // a read's memory may hold somebody else's bytes: a device that holds nothing must zero it
+export const FLAG_META = 16;
+export const FLAG_FUA = 32; // a write that is on stable storage when it ends
+export const FLAG_PREFLUSH = 64; // what was acknowledged before is on stable storage first
+export const FLAG_RAHEAD = 128; // a read that may fail rather than wait
+export const FLAG_NOWAIT = 256; // ends with AGAIN rather than wait or be split
+export const FLAG_NOUNMAP = 512; // WRITE_ZEROES: keep the space
+export const FLAG_BACKGROUND = 1024;
+// I/O priority, in the same word: class in bits 11 and 12, level (0 … 7) in bits 13 to 15. Only equal ones merge.
+export const FLAG_PRIORITY_SHIFT = 11;
+export const FLAG_PRIORITY_MASK = 0xf800;
+export const PRIORITY_NONE = 0; // counts as best effort
+export const PRIORITY_REALTIME = 1;
+export const PRIORITY_BEST_EFFORT = 2;
+export const PRIORITY_IDLE = 3;
 
 // ---- statuses (the kernel's numbers) ----------------------------------------------------
 export const STATUS_OK = 0;
@@ -59,10 +75,17 @@ export const HOOK_MAP = 2;
 export const HOOK_END_IO_FIRST = 4;
 export const HOOK_END_IO = 8;
 
+// ---- what a stretch takes besides reads and writes (bits of an extent's `abilities`) -------
+export const ABILITY_DISCARD = 1;
+export const ABILITY_WRITE_ZEROES = 2;
+
 // ---- kinds of extent ----------------------------------------------------------------------
 export const EXTENT_DEVICE = 0;
 export const EXTENT_ERROR = 1;
 export const EXTENT_ZERO = 2;
+// `offset` names records of the extent pool, one for each stripe (device and offset), that no device counts as its own:
+// first + stripes * 2^32. `ioSectorsMax` is the chunk.
+export const EXTENT_STRIPED = 3;
 
 // ---- kinds of device ------------------------------------------------------------------------
 export const DEVICE_BACKING = 1; // owns a queue; a path does its I/O
@@ -72,6 +95,8 @@ export const DEVICE_BIO = 3; // mapped, bio-based
 // ---- elevators --------------------------------------------------------------------------------
 export const ELEVATOR_NONE = 0;
 export const ELEVATOR_MQ_DEADLINE = 1;
+export const ELEVATOR_SCAN = 2; // one-way sweep by sector
+export const ELEVATOR_KYBER = 3;
 
 // ---- states of a device ---------------------------------------------------------------------
 export const DEVICE_RUNNING = 0;
@@ -87,6 +112,7 @@ export const WANT_MAP = 16;
 export const WANT_ISSUE = 32;
 export const WANT_COMPLETE = 64;
 export const WANT_FILL = 128;
+export const WANT_ALARM = 256; // FIGURE_ALARM of some device is set
 
 // ---- submit ring: host -> core, a bio each ------------------------------------------------
 //   0        8         12        16              20       24     28
@@ -119,7 +145,8 @@ export const ISSUE_ADDRESS = 5;
 export const ISSUE_OPERATION = 6; // operation | flags << 8
 export const ISSUE_SEGMENTS = 7; // 1: contiguous at `address`; more: see the segment ring
 export const ISSUE_SEGMENT = 8;
-// segment ring: pairs of (arena address, bytes), valid until the issue ring is cleared
+// segment ring: pairs of (arena address, bytes), valid until the issue ring is cleared. Of a DISCARD with more than one
+// range each segment is two pairs: sector (f64); sectors, 0.
 export const SEGMENT_BYTES = 8;
 
 // ---- answer ring: host -> core, an I/O that a path has answered --------------------------------
@@ -196,6 +223,8 @@ export const ID_BIO = 0x80000000;
 //   0      8        16        20       24         26       28
 //   | time | sector | sectors | device | action   | op     | detail |
 export const TRACE_BYTES = 32;
+// `op` is the operation in its low 4 bits, and the flags above them, without the priority
+export const TRACE_FLAGS_SHIFT = 4;
 export const TRACE_QUEUE = 81; // Q  bio arrives
 export const TRACE_SPLIT = 88; // X  split to limits or targets; detail: sector of the remainder (low word)
 export const TRACE_GET_REQUEST = 71; // G
@@ -220,6 +249,10 @@ export const FIGURE_REQUESTS = 5; // request records held: those of its queue, a
 export const FIGURE_QUEUED = 6; // requests in elevator and dispatch lists
 export const FIGURE_WAITING = 7; // bios waiting for a request, for mapping, deferred by a suspend
 export const FIGURE_DELAYED = 8; // on the delayed requeue list
+export const FIGURE_ALARM = 9; // the alarm set by `setAlarm` has gone off; the host clears it
+export const FIGURE_MAX_DISCARD_SECTORS = 10; // limits that an answer of the device below may have turned off
+export const FIGURE_MAX_WRITE_ZEROES_SECTORS = 11;
+export const FIGURES = 12;
 
 // ---- histograms of a device: 3 x 160 buckets of u32; bucket = 4 * log2(ns) in quarter steps ----------
 export const HISTOGRAM_QUEUE_TO_DISPATCH = 0;
@@ -249,6 +282,17 @@ export const SETTING_FIFO_BATCH = 17;
 export const SETTING_FRONT_MERGES = 18;
 export const SETTING_NO_PLUG = 19; // backing device without a queue of its own
 export const SETTING_PULL_EARLY = 20; // without a credit one request leaves the elevator all the same, as in Linux
+export const SETTING_MAX_DISCARD_SECTORS = 21; // 0: DISCARD is not supported
+export const SETTING_DISCARD_GRANULARITY = 22; // sectors
+export const SETTING_DISCARD_ALIGNMENT = 23; // sectors
+export const SETTING_MAX_DISCARD_SEGMENTS = 24; // above 1: ranges that do not touch merge too
+export const SETTING_MAX_WRITE_ZEROES_SECTORS = 25; // 0: WRITE_ZEROES is not supported
+export const SETTING_HAS_FUA = 26; // takes FUA writes itself; else a flush follows them
+export const SETTING_PHYSICAL_BLOCK_SECTORS = 27; // a split prefers to end on its multiple
+export const SETTING_ASYNC_DEPTH = 28; // requests that may not be reads; 0: the elevator's default
+export const SETTING_PRIORITY_AGING_EXPIRE = 29; // ms
+export const SETTING_KYBER_READ_LATENCY = 30; // us
+export const SETTING_KYBER_WRITE_LATENCY = 31; // us
 
 // ---- counters of a device: an array of float64, in this order --------------------------------
 export const COUNTER_BIOS = 0; // bios arrived
@@ -271,4 +315,17 @@ export const COUNTER_READ_SECTORS = 16;
 export const COUNTER_WRITE_SECTORS = 17;
 export const COUNTER_FLUSHES = 18;
 export const COUNTER_REQUEST_SECTORS = 19; // sectors of the requests started
-export const COUNTERS = 20;
+// disk statistics (spec-core 12): four counters each of reads, writes, discards, flushes: I/Os ended, merges, sectors,
+// nanoseconds. A mapped device's requests count from their making to their end, a path's I/Os from issue to answer.
+export const COUNTER_DISK_READ = 20;
+export const COUNTER_DISK_WRITE = 24;
+export const COUNTER_DISK_DISCARD = 28;
+export const COUNTER_DISK_FLUSH = 32;
+export const DISK_IOS = 0;
+export const DISK_MERGES = 1;
+export const DISK_SECTORS = 2;
+export const DISK_NS = 3;
+export const COUNTER_DISK_IN_FLIGHT = 36;
+export const COUNTER_DISK_BUSY_NS = 37; // time with I/O in flight, up to the last change
+export const COUNTER_DISK_WEIGHTED_NS = 38; // the same times the number in flight
+export const COUNTERS = 39;

@@ -173,6 +173,7 @@ export function setExtent(
   target: u32,
   flushes: u32,
   ioSectorsMax: u32,
+  abilities: u32,
 ): void {
   assert(index < root().extentsMax);
   const extent = changetype<Extent>(root().extents + <usize>index * EXTENT_BYTES);
@@ -181,6 +182,7 @@ export function setExtent(
   extent.kind = <u8>kind;
   extent.hooks = <u8>hooks;
   extent.flushes = <u8>flushes;
+  extent.abilities = <u8>abilities;
   extent.device = lower == 0xffffffff ? changetype<Device>(0) : deviceAt(lower);
   extent.offset = <u64>offset;
   extent.target = target;

@@ -18,7 +18,7 @@ export function clone(original: Request, lower: Device): Request {
   copy.sector = original.sector;
   copy.sectors = original.sectors;
   copy.operation = original.operation;
-  copy.flags = original.flags | <u8>(FLAG_NOMERGE | FLAG_FAILFAST);
+  copy.flags = original.flags | <u16>(FLAG_NOMERGE | FLAG_FAILFAST);
   copy.segments = original.segments;
   copy.queuedAt = original.queuedAt;
   original.clone = copy;

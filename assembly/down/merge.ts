@@ -55,7 +55,7 @@ function continues(before: Bio, after: Bio): bool {
 function mergeBack(device: Device, request: Request, bio: Bio): bool {
   const segments = <u32>request.segments + (continues(request.bioTail, bio) ? 0 : 1);
   if (request.sectors + bio.sectors > maxSectorsAt(device, request.sector) || segments > device.maxSegments) {
-    request.flags |= <u8>FLAG_NOMERGE;
+    request.flags |= <u16>FLAG_NOMERGE;
     return false;
   }
   trace(TRACE_BACK_MERGE, device, bio.operation, bio.sector, bio.sectors, 0);
@@ -74,7 +74,7 @@ function mergeBack(device: Device, request: Request, bio: Bio): bool {
 function mergeFront(device: Device, request: Request, bio: Bio): bool {
   const segments = <u32>request.segments + (continues(bio, request.bioHead) ? 0 : 1);
   if (request.sectors + bio.sectors > maxSectorsAt(device, bio.sector) || segments > device.maxSegments) {
-    request.flags |= <u8>FLAG_NOMERGE;
+    request.flags |= <u16>FLAG_NOMERGE;
     return false;
   }
   trace(TRACE_FRONT_MERGE, device, bio.operation, bio.sector, bio.sectors, 0);

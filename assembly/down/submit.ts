@@ -50,7 +50,7 @@ export function takeSubmitted(first: u32, total: u32): u32 {
     bio.address = load<u32>(at, 12);
     const operation = load<u32>(at, 16);
     bio.operation = <u8>operation;
-    bio.flags = <u8>(operation >> 8);
+    bio.flags = <u16>(operation >> 8);
     bio.tag = load<u32>(at, 24);
     arrive(bio);
     at += SUBMIT_BYTES;
@@ -138,7 +138,7 @@ export function cut(device: Device, bio: Bio, most: u32): Bio {
   front.sectors = sectors;
   front.address = bio.address;
   front.operation = bio.operation;
-  front.flags = bio.flags | <u8>FLAG_NOMERGE;
+  front.flags = bio.flags | <u16>FLAG_NOMERGE;
   front.parent = bio;
   front.tag = 0;
   front.submittedAt = bio.submittedAt;

@@ -4,10 +4,10 @@ import { Extent } from './extent';
 
 // A bio: one stretch of a device, one piece of the arena.
 //
-//   0        8      12        16        20   21    22     23    24       28    32       36          38
-//   | sector | next | sectors | address | op | flags | status | state | device | tag | parent | remaining | generation |
-//   40       44       46         48        52        53      54          56
-//   | extent | chosen | attempts | context | first   | path status | last path | submitted at (f64) |   64 bytes
+//   0        8      12        16        20   21      22      24       28    32       36          38
+//   | sector | next | sectors | address | op | state | flags | device | tag | parent | remaining | generation |
+//   40       44       46         48        52       53      54          56
+//   | extent | chosen | attempts | context | status | first | last path | submitted at (f64) |   64 bytes
 //
 // `parent` is the bio that waits for this one: on the same device it was split off it; on another
 // device this is the mapped piece of it. `remaining` counts the parts that have not ended, the bio's
@@ -33,9 +33,8 @@ export class Bio {
   sectors: u32 = 0;
   address: u32 = 0;
   operation: u8 = 0;
-  flags: u8 = 0;
-  status: u8 = 0;
   state: u8 = 0;
+  flags: u16 = 0;
   device: Device = changetype<Device>(0);
   tag: u32 = 0;
   parent: Bio = changetype<Bio>(0);
@@ -45,8 +44,8 @@ export class Bio {
   chosen: u16 = 0;
   attempts: u16 = 0;
   context: u32 = 0;
+  status: u8 = 0;
   firstStatus: u8 = 0;
-  pathStatus: u8 = 0; // how the piece below ended, while hooks decide
   lastPath: u16 = 0;
   submittedAt: f64 = 0;
 }

@@ -11,9 +11,9 @@ import { Extent } from './extent';
 //   48         52         56         60           64            72             80
 //   | previous | later    | end next | start next | fifo time   | queued at    | issued at |
 //   88   89      90      91      92         94           96             100      101     102      103
-//   | op | flags | state | color | segments | generation | good sectors | status | first | hashed | spare |
-//   104        106      108       112      116         118 120             124
-//   | attempts | chosen | context | extent | last path | - | asked sectors | - |           128 bytes
+//   | op | step  | state | color | segments | generation | good sectors | status | first | hashed | class |
+//   104        106      108       112      116         118     120             124
+//   | attempts | chosen | context | extent | last path | flags | asked sectors | elevator's |   128 bytes
 //
 // `next` links any one list a request can be on: free, dispatch, delayed, ended, instant.
 // `previous`/`later` are its place in the elevator's fifo.
@@ -54,7 +54,7 @@ export class Request {
   queuedAt: f64 = 0;
   issuedAt: f64 = 0;
   operation: u8 = 0;
-  flags: u8 = 0;
+  step: u8 = 0; // of the flush machine (down/flush.ts); 0: not in it
   state: u8 = 0;
   isRed: u8 = 0;
   segments: u16 = 0;
@@ -63,13 +63,15 @@ export class Request {
   status: u8 = 0;
   firstStatus: u8 = 0;
   isHashed: u8 = 0;
-  spare: u8 = 0;
+  schedulingClass: u8 = 0; // the elevator's
   attempts: u16 = 0;
   chosen: u16 = 0;
   context: u32 = 0;
   extent: Extent = changetype<Extent>(0);
   lastPath: u16 = 0;
+  flags: u16 = 0;
   askedSectors: u32 = 0; // its length when prep_map was asked: what a target has counted for
+  schedulingWord: u32 = 0; // the elevator's
 }
 
 export function assertRequestLayout(): void {

@@ -72,7 +72,6 @@ export function endIoFirstBio(bio: Bio, status: u32): bool {
   if (status != STATUS_OK && bio.extent.hooks & HOOK_END_IO_FIRST) {
     if (!hasRoom(RING_END_IO_FIRST)) return false;
     bio.state = BIO_END_FIRST;
-    bio.pathStatus = <u8>status;
     askBio(RING_END_IO_FIRST, bio, status);
     return true;
   }
@@ -104,7 +103,7 @@ export function takeEndIoFirstVerdicts(): void {
 export function answerInstant(request: Request): void {
   if (request.device.isFilling && request.operation == OPERATION_READ) {
     for (let bio = topOf(request).bioHead; bio; bio = bio.next) {
-      if (bio.flags & <u8>FLAG_CLEAR) fill(bio.address, bio.sectors << 9);
+      if (bio.flags & <u16>FLAG_CLEAR) fill(bio.address, bio.sectors << 9);
     }
   }
   answered(request, STATUS_OK, request.sectors);

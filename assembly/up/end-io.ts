@@ -14,7 +14,7 @@ import {
 } from '../abi';
 import { BIO_END, BIO_HELD, BIO_KEPT, Bio } from '../record/bio';
 import { returnCredit } from '../record/credit';
-import { askBio, asked, askRequest, decision, hasRoom, RING_END_IO } from '../record/decision';
+import { askBio, asked, askRequest, Decision, decision, hasRoom, RING_END_IO } from '../record/decision';
 import { endBio, endRequest } from '../record/ended';
 import { goesOn } from '../record/part';
 import { bioOf, freeRequest, requestOf } from '../record/pool';
@@ -51,7 +51,6 @@ function freeClone(original: Request): void {
 }
 
 export function endIoBio(bio: Bio, status: u32): bool {
-  bio.pathStatus = <u8>status;
   if (status && !bio.firstStatus) bio.firstStatus = <u8>status;
   if (bio.extent.hooks & HOOK_END_IO) {
     if (!hasRoom(RING_END_IO)) return false;
@@ -78,7 +77,7 @@ export function takeEndIoVerdicts(): void {
     const record = decision(RING_END_IO, i);
     const original = requestOf(record.id);
     if (original) verdict(original, record.verdict, record.context);
-    else bioVerdict(bioOf(record.id), record.verdict, record.context);
+    else bioVerdict(bioOf(record.id), record);
   }
 }
 
@@ -103,14 +102,15 @@ function verdict(original: Request, said: u32, context: u32): void {
   }
 }
 
-function bioVerdict(bio: Bio, said: u32, context: u32): void {
+function bioVerdict(bio: Bio, record: Decision): void {
   assert(bio && bio.state == BIO_END);
-  bio.context = context;
+  const said = record.verdict;
+  bio.context = record.context;
   bio.state = BIO_HELD;
   if (said == END_INCOMPLETE) bio.state = BIO_KEPT;
   else if (said == END_REQUEUE) redriveBio(bio.device, bio);
   else if (said == END_DELAY_REQUEUE) delayBio(bio.device, bio);
-  else doneBio(bio, said == END_KILL ? <u32>STATUS_IOERR : <u32>bio.pathStatus);
+  else doneBio(bio, said == END_KILL ? <u32>STATUS_IOERR : record.status);
 }
 
 /** A target gives back what it kept. False: nothing of that name is kept. */

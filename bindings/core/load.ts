@@ -11,6 +11,10 @@ export interface CoreExports {
   run(now: number): number;
   nextTimer(): number;
   finish(now: number, id: number, status: number): number;
+  /** A kept I/O goes to device `lower` after all, to `sector` there. 0: nothing of that name is kept, or no way down. */
+  remap(now: number, id: number, lower: number, sector: number): number;
+  /** WANT_ALARM comes from `run` at `at` or later; 0: never. One a device. */
+  setAlarm(device: number, at: number): void;
   kick(now: number, device: number): void;
   createDevice(id: number, kind: number, sizeSectors: number): void;
   destroyDevice(id: number): number;
@@ -26,6 +30,7 @@ export interface CoreExports {
     target: number,
     flushes: number,
     ioSectorsMax: number,
+    abilities: number,
   ): void;
   setExtents(id: number, first: number, total: number, sizeSectors: number, level: number): void;
   setPath(id: number, index: number, lower: number): void;

@@ -78,6 +78,7 @@ export function makeContext(
     },
     kick: () => table()?.kick(),
     finish: (id, status) => table()?.finish(id, status),
+    remap: (id, device, sector) => table()?.remap(id, device, sector),
     event: (event) => host.event(event),
     log: (text) => host.log(text),
     isNoflushSuspending: () => host.isNoflushSuspending(),

@@ -1,7 +1,10 @@
 // The stretches of a table as the core has them.
 import {
+  ABILITY_DISCARD,
+  ABILITY_WRITE_ZEROES,
   EXTENT_DEVICE,
   EXTENT_ERROR,
+  EXTENT_STRIPED,
   EXTENT_ZERO,
   HOOK_END_IO,
   HOOK_END_IO_FIRST,
@@ -23,10 +26,14 @@ export interface CoreExtent {
   readonly target: number;
   readonly flushes: number;
   readonly ioSectorsMax: number;
+  readonly abilities: number;
+  /** Of a striped stretch: its stripes, records of their own behind all stretches of the table. */
+  readonly stripes: readonly CoreExtent[];
 }
 
-const NO_DEVICE = 0xffffffff;
-const KINDS = { device: EXTENT_DEVICE, error: EXTENT_ERROR, zero: EXTENT_ZERO } as const;
+/** Names no device to the core. */
+export const NO_DEVICE = 0xffffffff;
+const KINDS = { device: EXTENT_DEVICE, error: EXTENT_ERROR, zero: EXTENT_ZERO, striped: EXTENT_STRIPED } as const;
 
 function hooksOf(target: Target): number {
   return (
@@ -44,28 +51,72 @@ export function extentsOf({ line, target, slot }: LoadedLine): CoreExtent[] {
   const flushed = new Set<number>();
   return stretches.map((stretch) => {
     const lower = stretch.device?.id ?? NO_DEVICE;
+    const goesBelow = stretch.kind === 'device' || stretch.kind === 'striped';
     // one flush for each device of the target, however many stretches lie on it
-    const flushes = stretch.kind === 'device' && (target.flushes ?? 1) > 0 && !flushed.has(lower) ? 1 : 0;
+    const wantsFlush = (target.flushes ?? 1) > 0;
+    const flushes = wantsFlush && (stretch.kind === 'striped' || (goesBelow && !flushed.has(lower))) ? 1 : 0;
     flushed.add(lower);
+    const stripes = (stretch.stripes ?? []).map(({ device, offset }) => stripeOf(device, offset, slot, wantsFlush, flushed));
     return {
       start: line.startSector + stretch.start,
       length: stretch.length,
       kind: KINDS[stretch.kind],
-      hooks: stretch.kind === 'device' ? hooks : 0,
+      hooks: goesBelow ? hooks : 0,
       lower,
       offset: stretch.offset ?? 0,
       target: slot,
       flushes,
-      ioSectorsMax: target.ioSectorsMax ?? 0,
+      ioSectorsMax: stretch.chunkSectors ?? target.ioSectorsMax ?? 0,
+      abilities: abilitiesOf(target),
+      stripes,
     };
   });
+}
+
+function stripeOf(
+  device: DeviceReference,
+  offset: number,
+  target: number,
+  wantsFlush: boolean,
+  flushed: Set<number>,
+): CoreExtent {
+  const flushes = wantsFlush && !flushed.has(device.id) ? 1 : 0;
+  flushed.add(device.id);
+  return {
+    start: 0,
+    length: 0,
+    kind: EXTENT_DEVICE,
+    hooks: 0,
+    lower: device.id,
+    offset,
+    target,
+    flushes,
+    ioSectorsMax: 0,
+    abilities: 0,
+    stripes: [],
+  };
+}
+
+/** What a target says of itself, or else whether all of its devices can. */
+function abilitiesOf(target: Target): number {
+  let canDiscard = true;
+  let canZero = true;
+  target.iterateDevices?.(({ limits }) => {
+    canDiscard &&= (limits.maxDiscardSectors ?? 0) > 0;
+    canZero &&= (limits.maxWriteZeroesSectors ?? 0) > 0;
+  });
+  return ((target.discards ?? canDiscard) ? ABILITY_DISCARD : 0) | ((target.writeZeroes ?? canZero) ? ABILITY_WRITE_ZEROES : 0);
 }
 
 /** The devices that requests can go to where the target does not say so: those of its stretches. */
 export function devicesOfExtents(target: Target): DeviceReference[] {
   const devices: DeviceReference[] = [];
   if (target.prepMap) target.iterateDevices?.((device) => devices.push(device));
-  else for (const extent of target.extents ?? []) if (extent.device) devices.push(extent.device);
+  else
+    for (const { device, stripes } of target.extents ?? []) {
+      if (device) devices.push(device);
+      for (const stripe of stripes ?? []) devices.push(stripe.device);
+    }
   return devices;
 }
 
@@ -79,9 +130,11 @@ export function checkMaps(lines: readonly LoadedLine[]): void {
     if (target.prepMap) continue;
     if (!target.extents?.length) fail('maps nothing', 'expected extents or a prepMap hook');
     let end = 0;
-    for (const { start, length, kind, device } of target.extents ?? []) {
+    for (const { start, length, kind, device, stripes, chunkSectors } of target.extents ?? []) {
       if (start !== end || !(length > 0)) fail('leaves a gap', `expected an extent that starts at ${end}, got ${start}`);
       if (kind === 'device' && !device) fail('maps nothing', 'an extent of kind device names none');
+      if (kind === 'striped' && !(stripes?.length && chunkSectors))
+        fail('maps nothing', 'a striped extent needs stripes and chunkSectors');
       end += length;
     }
     if (end !== line.lengthSectors) fail('leaves a gap', `its extents end at ${end}, its line at ${line.lengthSectors}`);

@@ -2,6 +2,7 @@
 //
 //   text ─parse─▶ lines ─construct, check─▶ LoadedTable (inactive) ─goLive─▶ extents and usable sets in the core
 import { FIGURE_BUSY, SETTING_HAS_CACHE, SETTING_READ_ONLY, STATUS_IOERR } from '../../assembly/abi.ts';
+import type { CoreExports } from '../core/load.ts';
 import type { RqdmError } from '../errors.ts';
 import type { DeviceReference, PathLimits } from '../path/reference.ts';
 import {
@@ -18,7 +19,7 @@ import type { TargetRegistry } from '../target/registry.ts';
 import type { Target, TargetEvent } from '../target/target.ts';
 import { construct, destroyTarget, freeSlot, makeContext, withLength } from './construct.ts';
 import type { TargetSlot } from './decisions.ts';
-import { type CoreExtent, checkMaps, devicesOfExtents, extentsOf } from './extent-records.ts';
+import { type CoreExtent, checkMaps, devicesOfExtents, extentsOf, NO_DEVICE } from './extent-records.ts';
 import { applyLimits, type OpenedDevice } from './opened.ts';
 import type { Pump } from './pump.ts';
 import { blockOf, checkLevel, exactSize, stackLimits } from './stacked-limits.ts';
@@ -105,7 +106,7 @@ export class LoadedTable {
     this.limits = stackLimits(lines);
     this.#extents = lines.flatMap((loaded) => extentsOf(loaded));
     // taken here, so that a table which has been loaded can also go live
-    this.#firstExtent = host.allocateExtents(this.#extents.length);
+    this.#firstExtent = host.allocateExtents(recordsOf(this.#extents));
   }
 
   /** One more than the highest device below: those may have been given other tables since this one was loaded. */
@@ -169,20 +170,13 @@ export class LoadedTable {
   goLive(hadCache = false): void {
     const { pump, deviceId } = this.#host;
     const { exports } = pump.core;
-    this.#extents.forEach((extent, index) => {
-      exports.setExtent(
-        this.#firstExtent + index,
-        extent.start,
-        extent.length,
-        extent.kind,
-        extent.hooks,
-        extent.lower,
-        extent.offset,
-        extent.target,
-        extent.flushes,
-        extent.ioSectorsMax,
-      );
-    });
+    let next = this.#firstExtent + this.#extents.length;
+    for (const [index, extent] of this.#extents.entries()) {
+      const { stripes } = extent;
+      const offset = stripes.length > 0 ? next + stripes.length * 2 ** 32 : extent.offset;
+      writeExtent(exports, this.#firstExtent + index, { ...extent, offset });
+      for (const stripe of stripes) writeExtent(exports, next++, stripe);
+    }
     exports.setExtents(deviceId, this.#firstExtent, this.#extents.length, this.sizeSectors, this.level);
     if (this.limits) applyLimits(pump.core, deviceId, this.limits);
     exports.configureDevice(deviceId, SETTING_HAS_CACHE, this.hasCache || hadCache ? 1 : 0);
@@ -269,6 +263,14 @@ export class LoadedTable {
     pump.enter(() => void pump.core.exports.finish(pump.clock(), id, isStatus ? status : STATUS_IOERR));
   }
 
+  /** What a hook kept goes to `device` after all. */
+  remap(id: number, device: DeviceReference, sector: number): void {
+    const { pump } = this.#host;
+    const isSector = Number.isSafeInteger(sector) && sector >= 0;
+    const lower = isSector && this.#devices.some((own) => own.id === device.id) ? device.id : NO_DEVICE;
+    pump.enter(() => void pump.core.exports.remap(pump.clock(), id, lower, isSector ? sector : 0));
+  }
+
   /** A life-cycle hook of each target. One that throws is told, and keeps no other from its own. */
   each(hook: string, run: (target: Target) => void): void {
     for (const { target, type } of this.lines) {
@@ -292,7 +294,7 @@ export class LoadedTable {
       destroyTarget(this.#host, loaded);
       this.#host.pump.targets[loaded.slot] = undefined;
     }
-    this.#host.freeExtents(this.#firstExtent, this.#extents.length);
+    this.#host.freeExtents(this.#firstExtent, recordsOf(this.#extents));
     for (const device of this.#devices) this.#host.letGo(device);
   }
 
@@ -313,4 +315,13 @@ export class LoadedTable {
       })),
     );
   }
+}
+
+function recordsOf(extents: readonly CoreExtent[]): number {
+  return extents.reduce((total, { stripes }) => total + 1 + stripes.length, 0);
+}
+
+function writeExtent(exports: CoreExports, index: number, extent: CoreExtent): void {
+  const { start, length, kind, hooks, lower, offset, target, flushes, ioSectorsMax, abilities } = extent;
+  exports.setExtent(index, start, length, kind, hooks, lower, offset, target, flushes, ioSectorsMax, abilities);
 }

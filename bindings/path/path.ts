@@ -32,6 +32,8 @@ export interface Path {
   readonly isReadOnly: boolean;
   /** False: a flush needs no I/O. */
   readonly hasCache: boolean;
+  /** True: takes FUA writes itself. Missing: false, the queue sends a flush after them. */
+  readonly hasFua?: boolean;
   /** Paths with the same key share one write cache (same file, same memory). */
   readonly cacheKey: string;
   /** I/Os it takes at a time, 1 … 1024. */
@@ -45,7 +47,10 @@ export interface Path {
   readonly loop: 'inline' | 'worker' | 'evented' | 'instant';
 
   /**
-   * One I/O. `operation` is `OPERATION_*`; `position` and `bytes` are in bytes of the path. The payload lies in the arena:
+   * One I/O. `operation` is `OPERATION_*`, and `FLAG_*` bits shifted left by 8 (FLAG_FUA where `hasFua`, FLAG_NOUNMAP …);
+   * DISCARD and WRITE_ZEROES have no payload: `address` means nothing. A DISCARD of more than one range has `segments`
+   * ranges in `segmentTable`, from pair `segmentIndex` on, two pairs each: the sector (a float64), then (sectors, 0);
+   * only where `limits.maxDiscardSegments` is above 1. `position` and `bytes` are in bytes of the path. The payload lies in the arena:
    * `segments` is 1 and `address` its place, or `segments` pairs of (address, bytes) stand in `segmentTable` from pair
    * `segmentIndex` on (valid during this call only).
    */

@@ -11,6 +11,27 @@ export interface PathLimits {
   /** 1 for 512-byte blocks, 8 for 4096. Starts and lengths are multiples of it. */
   readonly logicalBlockSectors: number;
   readonly physicalBlockSectors: number;
+  /** Largest DISCARD; 0 or missing: not supported. */
+  readonly maxDiscardSectors?: number;
+  /** A DISCARD begins and ends on its multiples, shifted by the alignment; what lies outside may be left alone. Default 1. */
+  readonly discardGranularitySectors?: number;
+  readonly discardAlignmentSectors?: number;
+  /** Ranges that one DISCARD may have; above 1 those that do not touch merge too. Default 1. */
+  readonly maxDiscardSegments?: number;
+  /** Largest WRITE_ZEROES; 0 or missing: not supported. */
+  readonly maxWriteZeroesSectors?: number;
+  /** Smallest and best I/O, and where the first block begins; told, not enforced. Default 1, 0 (none), 0. */
+  readonly ioMinSectors?: number;
+  readonly ioOptSectors?: number;
+  readonly alignmentOffsetSectors?: number;
+  /** Longest piece of memory and boundaries it may not cross, bytes; stacked and told: without DMA they limit nothing. 0: none. */
+  readonly maxSegmentBytes?: number;
+  readonly segmentBoundaryMask?: number;
+  readonly virtualBoundaryMask?: number;
+  /** Rotates: the table above is rotational when any of its devices is. Default false. */
+  readonly isRotational?: boolean;
+  /** The stack does not fit (spec-core 10.6): told, nothing fails. */
+  readonly isMisaligned?: boolean;
 }
 
 /** A device that a table line names, as a target sees it. */
@@ -26,6 +47,8 @@ export interface DeviceReference {
   readonly cacheDomain: number;
   /** False: nothing is held back, a flush is a matter of course. */
   readonly hasCache: boolean;
+  /** True: a FUA write is on stable storage when it is answered; false: a flush follows it. Missing: false. */
+  readonly hasFua?: boolean;
   readonly limits: PathLimits;
   /** True for a device that takes requests (a mapped request-based one, or a backing device with a queue). */
   readonly isRequestStackable: boolean;

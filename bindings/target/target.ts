@@ -42,7 +42,7 @@ export type { DeviceReference, PathLimits } from '../path/reference.ts';
 export interface TargetIo {
   /** Names this I/O to `context.finish`. */
   readonly id: number;
-  /** 0 read, 1 write, 2 flush (`OPERATION_*`). */
+  /** 0 read, 1 write, 2 flush, 3 discard, 9 write zeroes (`OPERATION_*`). */
   readonly operation: number;
   /** `FLAG_*` bits. */
   readonly flags: number;
@@ -70,10 +70,13 @@ export interface TargetIo {
 export interface TargetExtent {
   readonly start: number;
   readonly length: number;
-  readonly kind: 'device' | 'error' | 'zero';
+  readonly kind: 'device' | 'error' | 'zero' | 'striped';
   /** For kind `device`: where the stretch lies. */
   readonly device?: DeviceReference;
   readonly offset?: number;
+  /** For kind `striped`: chunk `i` lies on stripe `i % n`, at its offset plus `floor(i / n)` chunks. */
+  readonly stripes?: readonly { readonly device: DeviceReference; readonly offset: number }[];
+  readonly chunkSectors?: number;
 }
 
 /** What a constructor is given. */
@@ -100,6 +103,12 @@ export interface TargetContext {
   kick(): void;
   /** End an I/O that a hook kept (MAP_SUBMITTED or END_INCOMPLETE) with a `STATUS_*`. Unknown ids are ignored. */
   finish(id: number, status: number): void;
+  /**
+   * Send an I/O that a hook kept to `device` after all, to `sector` there, as if prepMap and map had said so now. Where
+   * that device takes nothing just now, `release` and `prepMap` are called again. Unknown ids are ignored; a device that
+   * the table does not name, or another than was chosen before `map` kept it, is a kill.
+   */
+  remap(id: number, device: DeviceReference, sector: number): void;
   /** Raise a table event (dmsetup's event number goes up by one). */
   event(detail: TargetEvent): void;
   /** A line for the log, without the `device-mapper: ` prefix. */
@@ -143,6 +152,9 @@ export interface Target {
   readonly extents?: readonly TargetExtent[];
   /** How many flushes a flush becomes (one each device); 0: none is sent. Default 1. */
   readonly flushes?: number;
+  /** Whether a DISCARD, a WRITE_ZEROES is sent (one each device); missing: where the devices support it. */
+  readonly discards?: boolean;
+  readonly writeZeroes?: boolean;
   /** Longest I/O, in sectors of target-relative offset; 0 or missing: no limit. Bio-based only. */
   readonly ioSectorsMax?: number;
 

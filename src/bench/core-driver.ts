@@ -47,7 +47,7 @@ export class CoreDriver {
     exports.createDevice(MAPPED, DEVICE_REQUEST, sectors);
     exports.configureDevice(MAPPED, SETTING_ELEVATOR, ELEVATOR_MQ_DEADLINE);
     exports.configureDevice(MAPPED, SETTING_REQUESTS, batch);
-    exports.setExtent(0, 0, sectors, EXTENT_DEVICE, NO_HOOKS, BACKING, 0, 0, 1, 0);
+    exports.setExtent(0, 0, sectors, EXTENT_DEVICE, NO_HOOKS, BACKING, 0, 0, 1, 0, 0);
     exports.setExtents(MAPPED, 0, 1, sectors, 1);
     exports.setPath(MAPPED, 0, BACKING);
     exports.setPaths(MAPPED, 1);

@@ -149,7 +149,7 @@ export class CoreDriver {
       this.targets.push(hooks);
       const target = this.targets.length - 1;
       const below = device ?? 0xffffffff;
-      exports.setExtent(this.extentsUsed++, start, length, number, bits, below, offset, target, flushes, ioSectorsMax);
+      exports.setExtent(this.extentsUsed++, start, length, number, bits, below, offset, target, flushes, ioSectorsMax, 3);
       start += length;
       for (const one of [device, ...(paths ?? [])]) {
         if (one === undefined) continue;

@@ -61,6 +61,7 @@ export class FakeContext implements TargetContext {
   readonly logs: string[] = [];
   readonly events: TargetEvent[] = [];
   readonly finished: [number, number][] = [];
+  readonly remapped: [number, string, number][] = [];
 
   constructor(devices: readonly DeviceReference[] = []) {
     this.devices = devices;
@@ -94,6 +95,10 @@ export class FakeContext implements TargetContext {
 
   finish(id: number, status: number): void {
     this.finished.push([id, status]);
+  }
+
+  remap(id: number, device: DeviceReference, sector: number): void {
+    this.remapped.push([id, device.number, sector]);
   }
 
   event(detail: TargetEvent): void {
