@@ -6,18 +6,25 @@ import {
   SETTING_BIOS,
   SETTING_CHUNK_SECTORS,
   SETTING_DEPTH,
+  SETTING_DISCARD_ALIGNMENT,
+  SETTING_DISCARD_GRANULARITY,
   SETTING_ELEVATOR,
   SETTING_FIFO_BATCH,
   SETTING_FILLS,
   SETTING_FRONT_MERGES,
   SETTING_HAS_CACHE,
+  SETTING_HAS_FUA,
   SETTING_INSTANT,
   SETTING_KERNEL_PLUG_ORDER,
   SETTING_LOGICAL_BLOCK_SECTORS,
+  SETTING_MAX_DISCARD_SECTORS,
+  SETTING_MAX_DISCARD_SEGMENTS,
   SETTING_MAX_SECTORS,
   SETTING_MAX_SEGMENTS,
+  SETTING_MAX_WRITE_ZEROES_SECTORS,
   SETTING_NO_PLUG,
   SETTING_NOMERGES,
+  SETTING_PHYSICAL_BLOCK_SECTORS,
   SETTING_PULL_EARLY,
   SETTING_READ_EXPIRE,
   SETTING_READ_ONLY,
@@ -32,6 +39,7 @@ import { DEVICE_BYTES, Device, extentAt, pathSlot } from './record/device';
 import { deviceAt } from './record/devices';
 import { Extent } from './record/extent';
 import { appendBio, deferredOf, mapQueueOf, takeBio } from './record/list';
+import { freeCarrier, takeCarrier } from './record/pool';
 import { ready, root, unready } from './record/root';
 
 /** A new device at a free id, with the kernel's defaults. */
@@ -45,6 +53,9 @@ export function createDevice(id: u32, kind: u32, sizeSectors: f64): void {
   device.maxSectors = 2560;
   device.maxSegments = 128;
   device.logicalBlockSectors = 1;
+  device.physicalBlockSectors = 1;
+  device.discardGranularity = 1;
+  device.maxDiscardSegments = 1;
   device.depth = 64;
   device.requestsMax = 256;
   device.biosMax = <u32>-1;
@@ -54,6 +65,7 @@ export function createDevice(id: u32, kind: u32, sizeSectors: f64): void {
   device.lastDirection = 1;
   device.readExpireNs = 500000000;
   device.writeExpireNs = 5000000000;
+  device.flushCarrier = takeCarrier(device);
   if (kind == DEVICE_BACKING) {
     ownSlot(device).device = device;
     ownSlot(device).owner = device;
@@ -67,6 +79,7 @@ export function destroyDevice(id: u32): bool {
   if (device.bios || device.requests || device.clones || device.waiterHead || device.parkedHead) return false;
   leaveLines(device, 0);
   if (device.isReady) unready(device);
+  freeCarrier(device.flushCarrier);
   device.kind = 0;
   return true;
 }
@@ -87,13 +100,16 @@ export function configureDevice(id: u32, setting: u32, value: u32): bool {
       break;
     case SETTING_MAX_SECTORS:
       assert(value > 0);
+      if (value < device.maxSectors) device.isLowered = 1;
       device.maxSectors = value;
       break;
     case SETTING_MAX_SEGMENTS:
       assert(value > 0 && value <= 0xffff);
+      if (value < device.maxSegments) device.isLowered = 1;
       device.maxSegments = value;
       break;
     case SETTING_CHUNK_SECTORS:
+      if (value != device.chunkSectors) device.isLowered = 1;
       device.chunkSectors = value;
       break;
     case SETTING_LOGICAL_BLOCK_SECTORS:
@@ -152,6 +168,32 @@ export function configureDevice(id: u32, setting: u32, value: u32): bool {
       break;
     case SETTING_PULL_EARLY:
       device.isPullingEarly = value;
+      break;
+    case SETTING_MAX_DISCARD_SECTORS:
+      if (value < device.maxDiscardSectors) device.isLowered = 1;
+      device.maxDiscardSectors = value;
+      break;
+    case SETTING_DISCARD_GRANULARITY:
+      device.discardGranularity = max<u32>(value, 1);
+      break;
+    case SETTING_DISCARD_ALIGNMENT:
+      device.discardAlignment = value;
+      break;
+    case SETTING_MAX_DISCARD_SEGMENTS:
+      assert(value <= 0xffff);
+      if (value < device.maxDiscardSegments) device.isLowered = 1;
+      device.maxDiscardSegments = max<u32>(value, 1);
+      break;
+    case SETTING_MAX_WRITE_ZEROES_SECTORS:
+      if (value < device.maxWriteZeroesSectors) device.isLowered = 1;
+      device.maxWriteZeroesSectors = value;
+      break;
+    case SETTING_HAS_FUA:
+      device.hasFua = value;
+      break;
+    case SETTING_PHYSICAL_BLOCK_SECTORS:
+      assert(value > 0);
+      device.physicalBlockSectors = value;
       break;
     default:
       return false;

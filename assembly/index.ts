@@ -23,6 +23,7 @@ import {
   SUBMIT_BYTES,
   TRACE_BYTES,
 } from './abi';
+import { remap as remapKept } from './down/map';
 import { takeSubmitted } from './down/submit';
 import {
   BIO_BYTES,
@@ -71,13 +72,16 @@ export function initialise(devices: u32, bios: u32, requests: u32, extents: u32,
   assertDecisionLayout();
   assertRootLayout();
   if (bios < devices * BIOS_RESERVED || requests < devices * REQUESTS_RESERVED) return 0;
+  // and each device's flush carrier
+  const records = requests + devices;
+  assert(records <= RECORDS_MAX);
   let at: usize = (LAYOUT_ADDRESS + 63) & ~63;
   const devicesAt = at;
   at += <usize>devices * DEVICE_BYTES;
   const biosAt = at;
   at += <usize>bios * BIO_BYTES;
   const requestsAt = at;
-  at += <usize>requests * REQUEST_BYTES;
+  at += <usize>records * REQUEST_BYTES;
   const extentsAt = at;
   at += <usize>extents * EXTENT_BYTES;
   const submitAt = at;
@@ -85,11 +89,11 @@ export function initialise(devices: u32, bios: u32, requests: u32, extents: u32,
   const completeAt = at;
   at += <usize>bios * COMPLETE_BYTES;
   const issueAt = at;
-  at += <usize>requests * ISSUE_BYTES;
+  at += <usize>records * ISSUE_BYTES;
   const segmentAt = at;
-  at += <usize>bios * SEGMENT_BYTES;
+  at += <usize>bios * SEGMENT_BYTES * 2; // a range of a discard takes two
   const answerAt = at;
-  at += <usize>requests * ANSWER_BYTES;
+  at += <usize>records * ANSWER_BYTES;
   const fillAt = at;
   at += <usize>fillsMax(bios) * FILL_BYTES;
   const decisionsAt = at;
@@ -105,7 +109,7 @@ export function initialise(devices: u32, bios: u32, requests: u32, extents: u32,
   all.bios = biosAt;
   all.biosTotal = bios;
   all.requests = requestsAt;
-  all.requestsTotal = requests;
+  all.requestsTotal = records;
   all.extents = extentsAt;
   all.extentsMax = extents;
   setHeader(HEADER_SUBMIT, <u32>submitAt);
@@ -114,7 +118,7 @@ export function initialise(devices: u32, bios: u32, requests: u32, extents: u32,
   setHeader(HEADER_ISSUE, <u32>issueAt);
   setHeader(HEADER_SEGMENT, <u32>segmentAt);
   setHeader(HEADER_ANSWER, <u32>answerAt);
-  setHeader(HEADER_ANSWER_CAPACITY, requests);
+  setHeader(HEADER_ANSWER_CAPACITY, records);
   setHeader(HEADER_FILL, <u32>fillAt);
   setHeader(HEADER_TRACE, <u32>traceAt);
   setHeader(HEADER_TRACE_CAPACITY, traceRecords);
@@ -149,7 +153,7 @@ function fillPools(): void {
   }
   // each device's reserve is set aside from the start: one more device is never a question of what is in flight
   all.biosShared = all.biosTotal - all.devicesMax * BIOS_RESERVED;
-  all.requestsShared = all.requestsTotal - all.devicesMax * REQUESTS_RESERVED;
+  all.requestsShared = all.requestsTotal - all.devicesMax * (REQUESTS_RESERVED + 1);
 }
 
 // ---- stage 1: submit ---------------------------------------------------------------------------------------
@@ -183,6 +187,21 @@ export function nextTimer(): f64 {
 export function finish(now: f64, id: u32, status: u32): bool {
   root().now = now;
   return finishKept(id, status);
+}
+
+/**
+ * What a target kept goes to `sector` of device `lower` after all; false if no such I/O is kept. A device that is not below
+ * ends it with IOERR. Follow it with `run`.
+ */
+export function remap(now: f64, id: u32, lower: u32, sector: f64): bool {
+  root().now = now;
+  return remapKept(id, lower, <u64>sector);
+}
+
+/** `run` tells of WANT_ALARM at `at` or later; 0: never. One a device. */
+export function setAlarm(id: u32, at: f64): void {
+  deviceAt(id).alarmAt = at;
+  if (at > 0) root().timersArmed = 1;
 }
 
 /** Brings back what waits for a delayed requeue, and asks again about what waits otherwise. Follow it with `run`. */

@@ -37,8 +37,6 @@ export const PATH_SLOTS: u32 = 128;
 /** Records each device is sure of, so that a held device starves nobody: one in the elevator, one on its way, one splitting, one spare. */
 export const BIOS_RESERVED: u32 = 4;
 export const REQUESTS_RESERVED: u32 = 4;
-/** Besides them one request, made with the device, that carries its flushes (up/flush machine): it never waits for a record. */
-export const REQUESTS_OF_DEVICE: u32 = REQUESTS_RESERVED + 1;
 
 /** Nanoseconds. Delayed requeue of a mapped device (spec-core 8.6d). */
 export const DELAYED_REQUEUE_NS: f64 = 100000000;

@@ -8,12 +8,15 @@
 //   5. nothing left and nothing asked: instant devices answer
 import {
   ANSWER_BYTES,
+  DEVICE_REQUEST,
+  FLAG_PREFLUSH,
   HEADER_ANSWER,
   HEADER_ANSWER_COUNT,
   HEADER_COMPLETE_COUNT,
   HEADER_FILL_COUNT,
   HEADER_ISSUE_COUNT,
   HEADER_STALE_ANSWERS,
+  WANT_ALARM,
   WANT_COMPLETE,
   WANT_END_IO,
   WANT_END_IO_FIRST,
@@ -27,18 +30,21 @@ import { run as runDevice } from './down/dispatch';
 import { takeMapVerdicts } from './down/map';
 import { takePrepMapVerdicts } from './down/prep-map';
 import { unplug } from './down/submit';
-import { Bio } from './record/bio';
+import { BIO_AFTER_FLUSH, BIO_HELD, BIO_MAP_QUEUE, Bio } from './record/bio';
 import { asked, RING_END_IO, RING_END_IO_FIRST, RING_MAP, RING_PREP_MAP, RING_RELEASE } from './record/decision';
 import { deviceAt } from './record/devices';
-import { takeEndedBio, takeEndedRequest } from './record/ended';
+import { endBio, takeEndedBio, takeEndedRequest } from './record/ended';
 import { isFillHigh } from './record/fill';
+import { mapQueueOf, prependBio } from './record/list';
 import { publishPools, requestOf } from './record/pool';
-import { REQUEST_ISSUED, Request } from './record/request';
+import { REQUEST_ISSUED, Request, STEP_COUNTED } from './record/request';
 import { releaseDelayed } from './record/requeue';
 import { header, ready, root, setHeader, takeReady, takeReadyBio } from './record/root';
+import { diskEnds } from './stats/disk';
 import { complete, isWhole, retire, toHost } from './up/complete';
 import { takeEndIoVerdicts } from './up/end-io';
 import { answered, answerInstant, endIoFirst, endIoFirstBio, takeEndIoFirstVerdicts } from './up/end-io-first';
+import { endStep } from './up/flush-step';
 
 export function drive(): u32 {
   const all = root();
@@ -99,8 +105,14 @@ function takeVerdicts(): void {
 function up(): void {
   for (let request = takeEndedRequest(); request; request = takeEndedRequest()) {
     if (!request.original) {
-      complete(request);
-    } else if (!endIoFirst(request)) {
+      if (!request.step || !endStep(request)) complete(request);
+      continue;
+    }
+    if (request.device.kind == DEVICE_REQUEST && request.step != STEP_COUNTED) {
+      diskEnds(request.device, request.operation, request.sectors, request.fifoTime);
+      request.step = STEP_COUNTED;
+    }
+    if (!endIoFirst(request)) {
       putBackRequest(request);
       return;
     }
@@ -138,11 +150,26 @@ function tellParent(bio: Bio, parent: Bio): bool {
   if (!parent.firstStatus) parent.firstStatus = bio.firstStatus;
   if (parent.device == bio.device) {
     if (bio.status && !parent.status) parent.status = bio.status;
+    if (parent.state == BIO_AFTER_FLUSH) flushed(parent, bio.status);
   } else if (!endIoFirstBio(parent, bio.status)) {
     parent.attempts -= bio.attempts;
     return false;
   }
   return true;
+}
+
+/** The flush that goes before a write has ended (bio-based): the write is mapped, or ends with the same error. */
+function flushed(bio: Bio, status: u32): void {
+  bio.flags &= ~(<u16>FLAG_PREFLUSH);
+  bio.state = BIO_HELD;
+  if (status) {
+    endBio(bio, status);
+    return;
+  }
+  bio.state = BIO_MAP_QUEUE;
+  bio.device.waiting++;
+  prependBio(mapQueueOf(bio.device), bio);
+  ready(bio.device);
 }
 
 function putBackRequest(request: Request): void {
@@ -187,8 +214,17 @@ function wants(): u32 {
     (asked(RING_MAP) ? WANT_MAP : 0) |
     (header(HEADER_ISSUE_COUNT) ? WANT_ISSUE : 0) |
     (header(HEADER_COMPLETE_COUNT) ? WANT_COMPLETE : 0) |
-    (header(HEADER_FILL_COUNT) ? WANT_FILL : 0)
+    (header(HEADER_FILL_COUNT) ? WANT_FILL : 0) |
+    takeAlarm()
   );
+}
+
+/** The alarm is told once. */
+function takeAlarm(): u32 {
+  const all = root();
+  if (!all.hasAlarm) return 0;
+  all.hasAlarm = 0;
+  return WANT_ALARM;
 }
 
 // ---- timers -------------------------------------------------------------------------------------------
@@ -203,6 +239,23 @@ function fireTimers(): void {
       if (all.now >= device.delayedAt) releaseDelayed(device);
       else isArmed = 1;
     }
+    if (device.flushAt > 0) {
+      if (all.now >= device.flushAt) {
+        device.flushAt = 0;
+        ready(device);
+      } else {
+        isArmed = 1;
+      }
+    }
+    if (device.alarmAt > 0) {
+      if (all.now >= device.alarmAt) {
+        device.alarmAt = 0;
+        device.hasAlarm = 1;
+        all.hasAlarm = 1;
+      } else {
+        isArmed = 1;
+      }
+    }
     if (device.rerunAt > 0) {
       if (all.now >= device.rerunAt) {
         device.rerunAt = 0;
@@ -215,6 +268,10 @@ function fireTimers(): void {
   all.timersArmed = isArmed;
 }
 
+function earlier(earliest: f64, at: f64): f64 {
+  return at > 0 && (earliest == 0 || at < earliest) ? at : earliest;
+}
+
 /** When `run` is to be called at the latest, nanoseconds; 0: no timer. */
 export function earliestTimer(): f64 {
   const all = root();
@@ -223,8 +280,10 @@ export function earliestTimer(): f64 {
   for (let id: u32 = 0; id < all.devicesMax; id++) {
     const device = deviceAt(id);
     if (!device.kind) continue;
-    if (device.delayedAt > 0 && (earliest == 0 || device.delayedAt < earliest)) earliest = device.delayedAt;
-    if (device.rerunAt > 0 && (earliest == 0 || device.rerunAt < earliest)) earliest = device.rerunAt;
+    earliest = earlier(earliest, device.delayedAt);
+    earliest = earlier(earliest, device.rerunAt);
+    earliest = earlier(earliest, device.flushAt);
+    earliest = earlier(earliest, device.alarmAt);
   }
   return earliest;
 }

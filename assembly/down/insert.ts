@@ -8,7 +8,7 @@ import { creditsOf } from '../record/credit';
 import { Device } from '../record/device';
 import { Request } from '../record/request';
 import { ready } from '../record/root';
-import { trace } from '../stats/trace';
+import { trace, tracedOf } from '../stats/trace';
 import { absorbNew } from './merge';
 
 export function insert(device: Device, request: Request): void {
@@ -16,7 +16,7 @@ export function insert(device: Device, request: Request): void {
   if (absorbNew(device, request)) return;
   // without an elevator a queue that has credits issues straight away: nothing is inserted anywhere
   if (device.elevator != ELEVATOR_NONE || creditsOf(device) == 0) {
-    trace(TRACE_INSERT, device, request.operation, request.sector, request.sectors, 0);
+    trace(TRACE_INSERT, device, tracedOf(request.operation, request.flags), request.sector, request.sectors, 0);
   }
   elevator.insert(device, request);
 }

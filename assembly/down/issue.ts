@@ -13,27 +13,37 @@ import {
   HEADER_SEGMENT_COUNT,
   HISTOGRAM_QUEUE_TO_DISPATCH,
   ISSUE_BYTES,
+  OPERATION_DISCARD,
   OPERATION_FLUSH,
   SEGMENT_BYTES,
   STATUS_IOERR,
+  STATUS_NOTSUPP,
   STATUS_OK,
   TRACE_ISSUE,
 } from '../abi';
 import { count, Device } from '../record/device';
 import { endRequest } from '../record/ended';
 import { appendRequest, dispatchOf } from '../record/list';
+import { hasPayload } from '../record/operation';
 import { requestId } from '../record/pool';
-import { REQUEST_DISPATCH, REQUEST_ISSUED, Request, topOf } from '../record/request';
+import { REQUEST_DISPATCH, REQUEST_ISSUED, Request, STEP_COUNTED, topOf } from '../record/request';
 import { header, ready, root, setHeader } from '../record/root';
+import { diskBegins, diskEnds } from '../stats/disk';
 import { observe } from '../stats/histogram';
-import { trace } from '../stats/trace';
+import { trace, tracedOf } from '../stats/trace';
 import { maxSectorsAt } from './merge';
 
 export function issue(request: Request): void {
   const device = request.device;
-  if (request.operation != OPERATION_FLUSH && request.original && !isWithinLimits(device, request)) {
-    endRequest(request, STATUS_IOERR, 0);
-    return;
+  if (request.original) {
+    const refusal = request.operation == OPERATION_FLUSH ? <u32>STATUS_OK : checkLimits(device, request);
+    if (refusal) {
+      request.step = STEP_COUNTED;
+      endRequest(request, refusal, 0);
+      return;
+    }
+    request.fifoTime = root().now;
+    diskBegins(device);
   }
   if (device.kind == DEVICE_REQUEST) {
     request.state = REQUEST_DISPATCH;
@@ -43,7 +53,7 @@ export function issue(request: Request): void {
     return;
   }
   if (request.operation == OPERATION_FLUSH && !device.hasCache) {
-    endRequest(request, STATUS_OK, 0);
+    endHere(device, request);
     return;
   }
   const all = root();
@@ -53,7 +63,7 @@ export function issue(request: Request): void {
   count(device, COUNTER_ISSUED, 1);
   count(device, COUNTER_ISSUED_SECTORS, <f64>request.sectors);
   observe(device, HISTOGRAM_QUEUE_TO_DISPATCH, all.now - request.queuedAt);
-  trace(TRACE_ISSUE, device, request.operation, request.sector, request.sectors, 0);
+  trace(TRACE_ISSUE, device, tracedOf(request.operation, request.flags), request.sector, request.sectors, 0);
   if (device.isInstant) {
     request.next = changetype<Request>(0);
     if (all.instantTail) all.instantTail.next = request;
@@ -64,13 +74,28 @@ export function issue(request: Request): void {
   give(device, request);
 }
 
+/** A flush of a device that holds nothing back. */
+function endHere(device: Device, request: Request): void {
+  if (request.original) diskEnds(device, request.operation, 0, root().now);
+  endRequest(request, STATUS_OK, 0);
+}
+
 /** A clone that the device below cannot take as it is: limits were lowered after the table was made (spec-core 8.5). */
-function isWithinLimits(device: Device, request: Request): bool {
-  return (
-    request.sectors <= maxSectorsAt(device, request.sector) &&
-    <u32>request.segments <= device.maxSegments &&
-    request.sector + request.sectors <= device.sizeSectors
-  );
+function checkLimits(device: Device, request: Request): u32 {
+  const most = maxSectorsAt(device, request.operation, request.sector);
+  if (most == 0) return STATUS_NOTSUPP;
+  const isBeyond = request.sector > device.sizeSectors || <u64>request.sectors > device.sizeSectors - request.sector;
+  if (request.sectors > most || <u32>request.segments > maxSegmentsOf(device, request)) return STATUS_IOERR;
+  return isBeyond && !hasRanges(request) ? STATUS_IOERR : STATUS_OK;
+}
+
+/** Pieces of memory, or ranges of a discard. */
+export function maxSegmentsOf(device: Device, request: Request): u32 {
+  return request.operation == OPERATION_DISCARD ? device.maxDiscardSegments : device.maxSegments;
+}
+
+function hasRanges(request: Request): bool {
+  return request.operation == OPERATION_DISCARD && request.segments > 1;
 }
 
 function give(device: Device, request: Request): void {
@@ -84,8 +109,27 @@ function give(device: Device, request: Request): void {
   store<u32>(at, <u32>request.operation | ((<u32>request.flags) << 8), 24);
   store<u32>(at, request.segments, 28);
   const bio = topOf(request).bioHead;
-  store<u32>(at, bio.address, 20);
-  if (request.segments > 1) store<u32>(at, listSegments(request), 32);
+  store<u32>(at, bio && hasPayload(request.operation) ? bio.address : 0, 20);
+  if (request.segments > 1) store<u32>(at, hasRanges(request) ? listRanges(request) : listSegments(request), 32);
+}
+
+/** Writes the ranges of a discard to the segment ring, two pairs each; returns the index of the first. */
+function listRanges(request: Request): u32 {
+  const first = header(HEADER_SEGMENT_COUNT);
+  const top = topOf(request);
+  let at = <usize>header(HEADER_SEGMENT) + <usize>first * SEGMENT_BYTES;
+  let ranges: u32 = 0;
+  for (let bio = top.bioHead; bio; bio = bio.next) {
+    // as far from its place above as the first range is
+    store<f64>(at, <f64>(bio.sector + request.sector - top.sector));
+    store<u32>(at, bio.sectors, 8);
+    store<u32>(at, 0, 12);
+    at += 2 * SEGMENT_BYTES;
+    ranges++;
+  }
+  assert(ranges == request.segments);
+  setHeader(HEADER_SEGMENT_COUNT, first + 2 * ranges);
+  return first;
 }
 
 /** Writes the pieces of memory, neighbours joined, to the segment ring; returns the index of the first. */

@@ -4,8 +4,8 @@
 // and asked again, and so are the later ones of its batch. Never: holds a clone for what has not been
 // chosen.
 import {
-  DEVICE_BIO,
   EXTENT_DEVICE,
+  EXTENT_STRIPED,
   EXTENT_ZERO,
   HISTOGRAM_QUEUE_TO_DISPATCH,
   HOOK_PREP_MAP,
@@ -21,14 +21,16 @@ import { BIO_HELD, BIO_KEPT, BIO_PREP_MAP, Bio } from '../record/bio';
 import { mayTake, passOnPromises } from '../record/credit';
 import { askBio, asked, askRequest, Decision, decision, RING_PREP_MAP, RING_RELEASE } from '../record/decision';
 import { Device } from '../record/device';
-import { deviceAt, isDevice } from '../record/devices';
+import { deviceAt, isBelow } from '../record/devices';
 import { endBio, endRequest } from '../record/ended';
 import { Extent } from '../record/extent';
+import { hasPayload } from '../record/operation';
 import { isPart } from '../record/part';
 import { bioOf, requestOf } from '../record/pool';
 import { REQUEST_KEPT, REQUEST_PREP_MAP, Request } from '../record/request';
 import { delayBio, delayRequest, redriveBioLater, refuse, refuseLater } from '../record/requeue';
 import { ready, root, setHeader } from '../record/root';
+import { stripeAt, stripeOf } from '../record/stripe';
 import { observe } from '../stats/histogram';
 import { clone } from './clone';
 import { endInTable, mapBio, mapClone } from './map';
@@ -60,6 +62,9 @@ export function prepMapBio(bio: Bio, extent: Extent): void {
   } else if (extent.kind == EXTENT_DEVICE) {
     bio.state = BIO_HELD;
     mapBio(bio, extent.device);
+  } else if (extent.kind == EXTENT_STRIPED) {
+    bio.state = BIO_HELD;
+    mapBio(bio, hasPayload(bio.operation) ? stripeOf(extent, bio.sector).device : stripeAt(extent, bio.address).device);
   } else {
     endInTable(bio, extent);
   }
@@ -102,13 +107,6 @@ export function takePrepMapVerdicts(): void {
     if (original) verdict(original, record);
     else bioVerdict(bioOf(record.id), record);
   }
-}
-
-/** A target may choose among devices that stand below its own; requests go only where requests are taken. */
-function isBelow(device: Device, id: u32): bool {
-  if (!isDevice(id)) return false;
-  const lower = deviceAt(id);
-  return lower.level < device.level && (device.kind == DEVICE_BIO || lower.kind != DEVICE_BIO);
 }
 
 function verdict(original: Request, record: Decision): void {
@@ -157,7 +155,8 @@ function bioVerdict(bio: Bio, record: Decision): void {
   }
 }
 
-/** True for a flush that has been fanned out and names its extent. */
+/** True for the part of a flush, or of a striped range, that has been sent to one extent or stripe, which it names. */
 export function isFannedOut(bio: Bio): bool {
-  return !!bio.extent && bio.operation == OPERATION_FLUSH && isPart(bio);
+  if (hasPayload(bio.operation) || !bio.extent || !isPart(bio)) return false;
+  return bio.operation == OPERATION_FLUSH || bio.extent.kind == EXTENT_STRIPED;
 }

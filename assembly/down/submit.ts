@@ -8,13 +8,22 @@ import {
   COUNTER_SPLITS,
   DEVICE_BIO,
   DEVICE_RUNNING,
+  FLAG_FUA,
   FLAG_NOMERGE,
+  FLAG_NOWAIT,
+  FLAG_PREFLUSH,
+  FLAG_RAHEAD,
   HEADER_SUBMIT,
   HEADER_TRACE_ON,
+  OPERATION_DISCARD,
   OPERATION_FLUSH,
   OPERATION_WRITE,
+  OPERATION_WRITE_ZEROES,
+  STATUS_AGAIN,
   STATUS_BEYOND_END,
   STATUS_INVAL,
+  STATUS_IOERR,
+  STATUS_NOTSUPP,
   STATUS_OK,
   STATUS_READ_ONLY,
   SUBMIT_BYTES,
@@ -29,11 +38,15 @@ import { BIO_MAP_QUEUE, Bio } from '../record/bio';
 import { count, Device } from '../record/device';
 import { deviceAt } from '../record/devices';
 import { endBio } from '../record/ended';
-import { appendBio, appendRequest, deferredOf, dispatchOf, mapQueueOf, prependBio, takeBio, waitingOf } from '../record/list';
+import { Extent } from '../record/extent';
+import { appendBio, deferredOf, mapQueueOf, prependBio, takeBio, waitingOf } from '../record/list';
+import { hasPayload } from '../record/operation';
 import { allocateBio, allocateRequest } from '../record/pool';
-import { REQUEST_DISPATCH, REQUEST_PLUGGED, Request } from '../record/request';
+import { REQUEST_PLUGGED, Request } from '../record/request';
 import { header, plugged, ready, root, setPlugged } from '../record/root';
-import { trace } from '../stats/trace';
+import { diskBegins } from '../stats/disk';
+import { trace, tracedOf } from '../stats/trace';
+import { insertFlush } from './flush';
 import { insert } from './insert';
 import { isMergeable, maxSectorsAt, mergeIntoPlugged, mergeIntoQueued } from './merge';
 
@@ -61,11 +74,16 @@ export function takeSubmitted(first: u32, total: u32): u32 {
 /** A bio comes to its device, from the ring or from above. */
 export function arrive(bio: Bio): void {
   const device = bio.device;
-  trace(TRACE_QUEUE, device, bio.operation, bio.sector, bio.sectors, 0);
+  trace(TRACE_QUEUE, device, tracedOf(bio.operation, bio.flags), bio.sector, bio.sectors, 0);
   count(device, COUNTER_BIOS, 1);
+  if (device.kind == DEVICE_BIO) diskBegins(device);
   const status = check(device, bio);
   if (status != STATUS_OK || isNothing(device, bio)) {
     endBio(bio, status);
+    return;
+  }
+  if (bio.flags & (FLAG_NOWAIT | FLAG_RAHEAD) && mustWait(device, bio)) {
+    endBio(bio, bio.flags & FLAG_NOWAIT ? STATUS_AGAIN : STATUS_IOERR);
     return;
   }
   if (device.kind == DEVICE_BIO) {
@@ -85,12 +103,33 @@ function check(device: Device, bio: Bio): u32 {
   if (bio.sector > device.sizeSectors || <u64>bio.sectors > device.sizeSectors - bio.sector) return STATUS_BEYOND_END;
   const block = device.logicalBlockSectors;
   if (block > 1 && (bio.sector % block != 0 || bio.sectors % block != 0)) return STATUS_INVAL;
+  if (!hasPayload(bio.operation)) {
+    const known = bio.operation == OPERATION_DISCARD || bio.operation == OPERATION_WRITE_ZEROES;
+    if (!known || maxSectorsAt(device, bio.operation, bio.sector) == 0) return STATUS_NOTSUPP;
+  }
   return STATUS_OK;
 }
 
-/** Nothing to do: no sectors, or a flush where nothing is held back. */
+/**
+ * Nothing to do: no sectors, or a flush where nothing is held back. Where there is no cache the flags that flush it mean
+ * nothing; a write of nothing that only flushes is a flush.
+ */
 function isNothing(device: Device, bio: Bio): bool {
+  if (bio.flags & (FLAG_FUA | FLAG_PREFLUSH)) {
+    if (bio.operation == OPERATION_WRITE && bio.sectors == 0 && bio.flags & FLAG_PREFLUSH) {
+      bio.operation = <u8>OPERATION_FLUSH;
+      bio.sector = 0;
+    }
+    const isWrite = bio.operation & OPERATION_WRITE;
+    if (!device.hasCache || !isWrite) bio.flags &= ~(<u16>(FLAG_FUA | FLAG_PREFLUSH));
+  }
   return bio.operation == OPERATION_FLUSH ? !device.hasCache : bio.sectors == 0;
+}
+
+/** Of those who would rather not: a bio-based device is suspended, or (NOWAIT) others wait for its records already. */
+function mustWait(device: Device, bio: Bio): bool {
+  if (device.kind == DEVICE_BIO) return device.state != DEVICE_RUNNING;
+  return !!device.waitingHead && !!(bio.flags & FLAG_NOWAIT);
 }
 
 function defer(device: Device, bio: Bio): void {
@@ -108,18 +147,53 @@ function defer(device: Device, bio: Bio): void {
 function enter(bio: Bio): bool {
   const device = bio.device;
   if (bio.operation != OPERATION_FLUSH) {
-    let most = maxSectorsAt(device, bio.sector);
-    while (bio.sectors > most) {
+    let most = splitAt(device, bio);
+    if (most && bio.flags & FLAG_NOWAIT) {
+      endBio(bio, STATUS_AGAIN);
+      return true;
+    }
+    while (most) {
       const front = cut(device, bio, most);
       if (!front) return wait(device, bio);
       if (!queue(device, front)) {
         wait(device, bio);
         return wait(device, front);
       }
-      most = maxSectorsAt(device, bio.sector);
+      most = splitAt(device, bio);
     }
   }
-  return queue(device, bio) || wait(device, bio);
+  return queue(device, bio) || cannotWait(bio) || wait(device, bio);
+}
+
+function cannotWait(bio: Bio): bool {
+  if (!(bio.flags & FLAG_NOWAIT)) return false;
+  endBio(bio, STATUS_AGAIN);
+  return true;
+}
+
+/** Sectors of the first part, where the bio is over the queue's limits there (spec-core 3.6); 0: it stays whole. */
+export function splitAt(device: Device, bio: Bio): u32 {
+  const most = maxSectorsAt(device, bio.operation, bio.sector);
+  if (bio.sectors <= most || most == 0) return 0;
+  if (bio.operation == OPERATION_DISCARD) return splitDiscardAt(device, bio, most);
+  const physical = device.physicalBlockSectors;
+  if (physical > 1) {
+    const before = <u32>(bio.sector % physical);
+    const end = before + most - ((before + most) % physical);
+    if (end > before) return end - before;
+  }
+  const block = device.logicalBlockSectors;
+  return most > block ? most - (most % block) : most;
+}
+
+/** Parts end on the granularity, so that the next one begins on it. */
+function splitDiscardAt(device: Device, bio: Bio, limit: u32): u32 {
+  const granularity = device.discardGranularity;
+  const most = limit > granularity ? limit - (limit % granularity) : limit;
+  if (bio.sectors <= most) return 0;
+  const alignment = device.discardAlignment % granularity;
+  const over = <u32>((bio.sector + most + granularity - alignment) % granularity);
+  return most > over ? most - over : most;
 }
 
 function wait(device: Device, bio: Bio): bool {
@@ -129,9 +203,7 @@ function wait(device: Device, bio: Bio): bool {
 }
 
 /** Cuts the first sectors off into a bio of their own, which never merges. Null: no record is free. */
-export function cut(device: Device, bio: Bio, most: u32): Bio {
-  const block = device.logicalBlockSectors;
-  const sectors = most > block ? most - (most % block) : most;
+export function cut(device: Device, bio: Bio, sectors: u32): Bio {
   const front = bio.remaining < PARTS_MAX ? allocateBio(device, true) : changetype<Bio>(0);
   if (!front) return front;
   front.sector = bio.sector;
@@ -141,13 +213,14 @@ export function cut(device: Device, bio: Bio, most: u32): Bio {
   front.flags = bio.flags | <u16>FLAG_NOMERGE;
   front.parent = bio;
   front.tag = 0;
+  front.extent = changetype<Extent>(0);
   front.submittedAt = bio.submittedAt;
   bio.remaining++;
   bio.sector += sectors;
   bio.sectors -= sectors;
-  bio.address += sectors << 9;
+  if (hasPayload(bio.operation)) bio.address += sectors << 9;
   count(device, COUNTER_SPLITS, 1);
-  trace(TRACE_SPLIT, device, front.operation, front.sector, sectors, <u32>bio.sector);
+  trace(TRACE_SPLIT, device, tracedOf(front.operation, front.flags), front.sector, sectors, <u32>bio.sector);
   return front;
 }
 
@@ -167,12 +240,10 @@ function queue(device: Device, bio: Bio): bool {
   }
   fill(request, bio);
   count(device, COUNTER_REQUESTS, 1);
-  trace(TRACE_GET_REQUEST, device, request.operation, request.sector, request.sectors, 0);
-  if (bio.operation == OPERATION_FLUSH) {
-    request.state = REQUEST_DISPATCH;
-    device.queued++;
-    appendRequest(dispatchOf(device), request);
-    ready(device);
+  trace(TRACE_GET_REQUEST, device, tracedOf(request.operation, request.flags), request.sector, request.sectors, 0);
+  if (bio.operation != OPERATION_FLUSH) diskBegins(device);
+  if (bio.operation == OPERATION_FLUSH || bio.flags & (FLAG_FUA | FLAG_PREFLUSH)) {
+    insertFlush(device, request);
   } else if (all.isPlugging && !device.isUnplugged) {
     plug(device, request);
   } else {

@@ -25,6 +25,7 @@ export const BIO_END_FIRST: u8 = 6;
 export const BIO_END: u8 = 7;
 export const BIO_KEPT: u8 = 8; // the target holds it
 export const BIO_DELAYED: u8 = 9;
+export const BIO_AFTER_FLUSH: u8 = 10; // bio-based, PREFLUSH: waits for the flush that goes before it
 
 @unmanaged
 export class Bio {

@@ -20,7 +20,7 @@ import { Request } from './request';
 // The first words are the figures of abi.ts (FIGURE_*): the host reads them in place. Behind the
 // record lie, at fixed distance: counters, histograms, two merge indexes, path slots:
 //
-//   | Device (512) | counters f64 | histograms u32 | end index | start index | path slots |
+//   | Device (640) | counters f64 | histograms u32 | end index | start index | path slots |
 //
 // A path slot is this device's place in the line of those who wait for a credit of `device`:
 //   0        4       8      12
@@ -50,6 +50,10 @@ export class Device {
   queued: u32 = 0;
   waiting: u32 = 0;
   delayed: u32 = 0;
+  hasAlarm: u32 = 0;
+  maxDiscardSectors: u32 = 0;
+  maxWriteZeroesSectors: u32 = 0;
+  diskInFlight: u32 = 0; // of the disk statistics
   id: u32 = 0;
   kind: u32 = 0;
   elevator: u32 = 0;
@@ -60,12 +64,18 @@ export class Device {
   maxSegments: u32 = 0;
   chunkSectors: u32 = 0;
   logicalBlockSectors: u32 = 0;
+  physicalBlockSectors: u32 = 0;
+  discardGranularity: u32 = 0; // sectors, as the alignment
+  discardAlignment: u32 = 0;
+  maxDiscardSegments: u32 = 0;
+  isLowered: u32 = 0; // a limit has gone down: what is queued may be over it
   depth: u32 = 0;
   requestsMax: u32 = 0;
   biosMax: u32 = 0;
   nomerges: u32 = 0;
   isReadOnly: u32 = 0;
   hasCache: u32 = 0;
+  hasFua: u32 = 0;
   isInstant: u32 = 0;
   isFilling: u32 = 0;
   isKernelPlugOrder: u32 = 0;
@@ -116,6 +126,21 @@ export class Device {
   delayedBioTail: Bio = changetype<Bio>(0);
   delayedAt: f64 = 0; // 0: no timer
   rerunAt: f64 = 0; // 0: no timer
+  alarmAt: f64 = 0; // 0: none; the host's
+  // the flush machine (down/flush.ts)
+  flushPendingHead: Request = changetype<Request>(0);
+  flushPendingTail: Request = changetype<Request>(0);
+  flushRunningHead: Request = changetype<Request>(0);
+  flushRunningTail: Request = changetype<Request>(0);
+  flushStepHead: Request = changetype<Request>(0); // a step has ended well, the next is to be taken
+  flushStepTail: Request = changetype<Request>(0);
+  flushCarrier: Request = changetype<Request>(0); // made with the device
+  flushData: u32 = 0; // data steps under way
+  isFlushing: u32 = 0; // the carrier is under way
+  flushPendingSince: f64 = 0;
+  flushAt: f64 = 0; // 0: no timer
+  // disk statistics
+  diskBusySince: f64 = 0;
   // mq-deadline, and the one fifo of `none` (index 0)
   treeRead: Request = changetype<Request>(0);
   treeWrite: Request = changetype<Request>(0);
@@ -135,7 +160,7 @@ export class Device {
   writeExpireNs: f64 = 0;
 }
 
-const DEVICE_RECORD: usize = 512;
+const DEVICE_RECORD: usize = 640;
 const COUNTERS_AT: usize = DEVICE_RECORD;
 const HISTOGRAMS_AT: usize = COUNTERS_AT + COUNTERS * 8;
 const END_INDEX_AT: usize = HISTOGRAMS_AT + 3 * HISTOGRAM_BUCKETS * 4;

@@ -1,3 +1,4 @@
+import { DEVICE_BIO } from '../abi';
 import { DEVICE_BYTES, Device } from './device';
 import { root } from './root';
 
@@ -12,4 +13,11 @@ export function deviceAt(id: u32): Device {
 /** True for an id that names a device in use. */
 export function isDevice(id: u32): bool {
   return id < root().devicesMax && deviceAt(id).kind != 0;
+}
+
+/** A target may choose among devices that stand below its own; requests go only where requests are taken. */
+export function isBelow(device: Device, id: u32): bool {
+  if (!isDevice(id)) return false;
+  const lower = deviceAt(id);
+  return lower.level < device.level && (device.kind == DEVICE_BIO || lower.kind != DEVICE_BIO);
 }

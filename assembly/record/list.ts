@@ -43,6 +43,12 @@ export function delayedOf(device: Device): RequestList {
 export function requeueOf(device: Device): RequestList {
   return changetype<RequestList>(changetype<usize>(device) + offsetof<Device>('requeueHead'));
 }
+export function flushPendingOf(device: Device): RequestList {
+  return changetype<RequestList>(changetype<usize>(device) + offsetof<Device>('flushPendingHead'));
+}
+export function flushStepsOf(device: Device): RequestList {
+  return changetype<RequestList>(changetype<usize>(device) + offsetof<Device>('flushStepHead'));
+}
 export function refusedOf(device: Device): RequestList {
   return changetype<RequestList>(changetype<usize>(device) + offsetof<Device>('refusedHead'));
 }

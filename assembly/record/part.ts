@@ -1,7 +1,9 @@
 import { OPERATION_FLUSH } from '../abi';
+import { diskAdvances } from '../stats/disk';
 import { BIO_MAP_QUEUE, Bio } from './bio';
 import { Extent } from './extent';
 import { mapQueueOf, prependBio } from './list';
+import { hasPayload } from './operation';
 import { ready } from './root';
 
 // A part that has to be split again, because the table has changed since, when no record is free: it goes on piece by
@@ -25,14 +27,15 @@ export function goesOn(bio: Bio): bool {
   if (!isPart(bio) || !bio.tag) return false;
   if (bio.operation == OPERATION_FLUSH) {
     bio.context = bio.tag;
-    bio.extent = changetype<Extent>(0);
   } else {
+    diskAdvances(bio.device, bio.operation, bio.sectors);
     bio.sector += bio.sectors;
-    bio.address += bio.sectors << 9;
+    if (hasPayload(bio.operation)) bio.address += bio.sectors << 9;
     bio.sectors = bio.tag;
     bio.context = 0;
   }
   bio.tag = 0;
+  bio.extent = changetype<Extent>(0);
   bio.state = BIO_MAP_QUEUE;
   bio.device.waiting++;
   prependBio(mapQueueOf(bio.device), bio);

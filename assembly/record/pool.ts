@@ -1,8 +1,8 @@
-import { HEADER_BIOS_FREE, HEADER_REQUESTS_FREE, ID_BIO, ID_INDEX_BITS } from '../abi';
+import { HEADER_BIOS_FREE, HEADER_REQUESTS_FREE, ID_BIO, ID_INDEX_BITS, OPERATION_FLUSH } from '../abi';
 import { BIO_BYTES, BIOS_RESERVED, REQUEST_BYTES, REQUESTS_RESERVED } from '../limits';
 import { BIO_FREE, BIO_HELD, Bio } from './bio';
 import { Device } from './device';
-import { REQUEST_FREE, REQUEST_PLUGGED, Request } from './request';
+import { REQUEST_CARRIER, REQUEST_FREE, REQUEST_PLUGGED, Request, STEP_NONE, STEP_PREFLUSH } from './request';
 import { ready, root, setHeader } from './root';
 
 // Pools of bios and requests: fixed arrays with a free list through `next`.
@@ -139,6 +139,7 @@ function take(device: Device): Request {
   request.next = changetype<Request>(0);
   request.clone = changetype<Request>(0);
   request.state = REQUEST_PLUGGED;
+  request.step = STEP_NONE;
   request.status = 0;
   request.firstStatus = 0;
   request.goodSectors = 0;
@@ -171,6 +172,38 @@ export function freeRequest(request: Request): void {
     device.lacksClone = 0;
     ready(device);
   }
+}
+
+/** A device's flush carrier: one record that it has as long as it lives, beside what it may hold. */
+export function takeCarrier(device: Device): Request {
+  const all = root();
+  const carrier = all.requestFree;
+  assert(carrier);
+  all.requestFree = carrier.next;
+  carrier.next = changetype<Request>(0);
+  carrier.device = device;
+  carrier.original = changetype<Request>(0);
+  carrier.clone = changetype<Request>(0);
+  carrier.bioHead = changetype<Bio>(0);
+  carrier.bioTail = changetype<Bio>(0);
+  carrier.sector = 0;
+  carrier.sectors = 0;
+  carrier.segments = 0;
+  carrier.isHashed = 0;
+  carrier.operation = <u8>OPERATION_FLUSH;
+  carrier.step = STEP_PREFLUSH;
+  carrier.state = REQUEST_CARRIER;
+  return carrier;
+}
+
+/** The device goes. */
+export function freeCarrier(carrier: Request): void {
+  const all = root();
+  assert(carrier.state == REQUEST_CARRIER);
+  carrier.state = REQUEST_FREE;
+  carrier.generation++;
+  carrier.next = all.requestFree;
+  all.requestFree = carrier;
 }
 
 export function requestId(request: Request): u32 {

@@ -16,7 +16,7 @@ import { Extent } from './extent';
 //   | attempts | chosen | context | extent | last path | flags | asked sectors | elevator's |   128 bytes
 //
 // `next` links any one list a request can be on: free, dispatch, delayed, ended, instant.
-// `previous`/`later` are its place in the elevator's fifo.
+// `previous`/`later` are its place in the elevator's fifo; the fifo time of a clone, which is in none, is when it came.
 
 export const REQUEST_FREE: u8 = 0;
 export const REQUEST_PLUGGED: u8 = 1;
@@ -32,6 +32,18 @@ export const REQUEST_END_FIRST: u8 = 10; // a clone, the host decides
 export const REQUEST_END: u8 = 11; // a clone, the host decides
 export const REQUEST_KEPT: u8 = 12; // the target holds it
 export const REQUEST_DELAYED: u8 = 13;
+export const REQUEST_FLUSH: u8 = 14; // waits in the flush machine
+export const REQUEST_CARRIER: u8 = 15; // a device's flush carrier at rest
+
+/** Steps of the flush machine (spec-core 2.1); STEP_THEN_FLUSH is a bit beside the step: the data is followed by a flush. */
+export const STEP_NONE: u8 = 0;
+export const STEP_PREFLUSH: u8 = 1;
+export const STEP_DATA: u8 = 2;
+export const STEP_POSTFLUSH: u8 = 3;
+export const STEP_MASK: u8 = 7;
+export const STEP_THEN_FLUSH: u8 = 8;
+/** Of a clone on a mapped device: its end is in the disk statistics. */
+export const STEP_COUNTED: u8 = 16;
 
 @unmanaged
 export class Request {

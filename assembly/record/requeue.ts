@@ -1,6 +1,6 @@
 import { COUNTER_DELAYED_REQUEUES, COUNTER_REFUSALS, COUNTER_REQUEUES, TRACE_REQUEUE } from '../abi';
 import { DELAYED_REQUEUE_NS, RERUN_NS } from '../limits';
-import { trace } from '../stats/trace';
+import { trace, tracedOf } from '../stats/trace';
 import { BIO_DELAYED, BIO_MAP_QUEUE, Bio } from './bio';
 import { count, countStarted, Device } from './device';
 import {
@@ -27,7 +27,7 @@ export function refuse(device: Device, original: Request): void {
   original.state = REQUEST_DISPATCH;
   countStarted(device, original, -1);
   count(device, COUNTER_REFUSALS, 1);
-  trace(TRACE_REQUEUE, device, original.operation, original.sector, original.sectors, 0);
+  trace(TRACE_REQUEUE, device, tracedOf(original.operation, original.flags), original.sector, original.sectors, 0);
   appendRequest(refusedOf(device), original);
   ready(device);
 }
@@ -54,7 +54,7 @@ export function wakeRested(device: Device): void {
 export function requeue(device: Device, original: Request): void {
   device.inFlight--;
   count(device, COUNTER_REQUEUES, 1);
-  trace(TRACE_REQUEUE, device, original.operation, original.sector, original.sectors, 0);
+  trace(TRACE_REQUEUE, device, tracedOf(original.operation, original.flags), original.sector, original.sectors, 0);
   original.state = REQUEST_DISPATCH;
   appendRequest(requeueOf(device), original);
   ready(device);
@@ -64,7 +64,7 @@ export function requeue(device: Device, original: Request): void {
 export function delayRequest(device: Device, original: Request): void {
   device.inFlight--;
   count(device, COUNTER_DELAYED_REQUEUES, 1);
-  trace(TRACE_REQUEUE, device, original.operation, original.sector, original.sectors, 1);
+  trace(TRACE_REQUEUE, device, tracedOf(original.operation, original.flags), original.sector, original.sectors, 1);
   original.state = REQUEST_DELAYED;
   appendRequest(delayedOf(device), original);
   armDelay(device);
@@ -83,7 +83,7 @@ function armDelay(device: Device): void {
 export function redriveBio(device: Device, bio: Bio): void {
   device.inFlight--;
   count(device, COUNTER_REQUEUES, 1);
-  trace(TRACE_REQUEUE, device, bio.operation, bio.sector, bio.sectors, 0);
+  trace(TRACE_REQUEUE, device, tracedOf(bio.operation, bio.flags), bio.sector, bio.sectors, 0);
   device.waiting++;
   bio.state = BIO_MAP_QUEUE;
   prependBio(mapQueueOf(device), bio);
@@ -99,7 +99,7 @@ export function redriveBioLater(device: Device, bio: Bio): void {
 export function delayBio(device: Device, bio: Bio): void {
   device.inFlight--;
   count(device, COUNTER_DELAYED_REQUEUES, 1);
-  trace(TRACE_REQUEUE, device, bio.operation, bio.sector, bio.sectors, 1);
+  trace(TRACE_REQUEUE, device, tracedOf(bio.operation, bio.flags), bio.sector, bio.sectors, 1);
   bio.state = BIO_DELAYED;
   appendBio(delayedBiosOf(device), bio);
   armDelay(device);

@@ -43,6 +43,7 @@ export class Root {
   isUnplugged: u32 = 0; // this batch is submitted without a plug
   plugCount: u32 = 0;
   plugIsMultiple: u32 = 0;
+  hasAlarm: u32 = 0; // of some device, not yet told
   isInitialised: u32 = 0;
 }
 

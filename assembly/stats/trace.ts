@@ -1,6 +1,19 @@
-import { HEADER_TRACE, HEADER_TRACE_CAPACITY, HEADER_TRACE_HEAD, HEADER_TRACE_ON, TRACE_BYTES } from '../abi';
+import {
+  FLAG_PRIORITY_MASK,
+  HEADER_TRACE,
+  HEADER_TRACE_CAPACITY,
+  HEADER_TRACE_HEAD,
+  HEADER_TRACE_ON,
+  TRACE_BYTES,
+  TRACE_FLAGS_SHIFT,
+} from '../abi';
 import { Device } from '../record/device';
 import { header, root, setHeader } from '../record/root';
+
+/** Operation and flags as a record has them; the priority is left out. */
+export function tracedOf(operation: u32, flags: u32): u32 {
+  return operation | ((flags & ~(<u32>FLAG_PRIORITY_MASK)) << TRACE_FLAGS_SHIFT);
+}
 
 /** Writes an event if somebody listens. The check is all that it costs otherwise. */
 export function trace(action: u32, device: Device, operation: u32, sector: u64, sectors: u32, detail: u32): void {

@@ -7,9 +7,12 @@ import {
   COUNTER_BIO_ERRORS,
   COUNTER_BIOS_ENDED,
   DEVICE_BACKING,
+  DEVICE_BIO,
   HEADER_COMPLETE,
   HEADER_COMPLETE_COUNT,
   HISTOGRAM_QUEUE_TO_COMPLETE,
+  OPERATION_DISCARD,
+  OPERATION_FLUSH,
   STATUS_OK,
   TRACE_COMPLETE,
 } from '../abi';
@@ -19,16 +22,18 @@ import { endBio } from '../record/ended';
 import { freeBio, freeRequest } from '../record/pool';
 import { Request, topOf } from '../record/request';
 import { header, root, setHeader } from '../record/root';
+import { diskAdvances, diskEnds } from '../stats/disk';
 import { observe } from '../stats/histogram';
-import { trace } from '../stats/trace';
+import { trace, tracedOf } from '../stats/trace';
 
 /** A request without an original has ended: so have its bios. */
 export function complete(request: Request): void {
   const device = request.device;
   if (device.kind != DEVICE_BACKING) {
-    trace(TRACE_COMPLETE, device, request.operation, request.sector, request.sectors, request.status);
+    trace(TRACE_COMPLETE, device, tracedOf(request.operation, request.flags), request.sector, request.sectors, request.status);
   }
   observe(device, HISTOGRAM_QUEUE_TO_COMPLETE, root().now - request.queuedAt);
+  if (request.operation != OPERATION_FLUSH) diskEnds(device, request.operation, request.sectors, request.queuedAt);
   let good: u32 = request.status == STATUS_OK ? <u32>-1 : request.goodSectors;
   let bio = request.bioHead;
   while (bio) {
@@ -54,6 +59,7 @@ function tell(request: Request, bio: Bio, status: u32): void {
 /** `sectors` from the front are done although the rest is not: whole bios of them are told, and the stack moves on. */
 export function advance(original: Request, sectors: u32): void {
   const top = topOf(original);
+  if (top.step) return; // a write that a flush follows is told when that has ended
   let left = sectors;
   let told: u32 = 0;
   let bio = top.bioHead;
@@ -65,22 +71,27 @@ export function advance(original: Request, sectors: u32): void {
     bio = next;
   }
   if (!told) return;
-  trace(TRACE_COMPLETE, top.device, top.operation, top.sector, told, STATUS_OK);
+  trace(TRACE_COMPLETE, top.device, tracedOf(top.operation, top.flags), top.sector, told, STATUS_OK);
+  diskAdvances(top.device, top.operation, told);
   top.bioHead = bio;
   if (!bio) top.bioTail = bio;
-  const segments = countSegments(bio);
+  const segments = countSegments(top, bio);
+  // ranges of a discard need not follow each other
+  const moved = bio ? bio.sector - top.sector : <u64>told;
   for (let request = original; request; request = request.original) {
-    request.sector += told;
+    request.sector += moved;
     request.sectors -= told;
     request.segments = <u16>segments;
   }
 }
 
-function countSegments(first: Bio): u32 {
+function countSegments(request: Request, first: Bio): u32 {
   if (!first) return 0;
+  const isDiscard = request.operation == OPERATION_DISCARD;
+  if (isDiscard && request.segments == 1) return 1;
   let segments: u32 = 1;
   for (let bio = first; bio.next; bio = bio.next) {
-    if (bio.address + (bio.sectors << 9) != bio.next.address) segments++;
+    if (isDiscard || bio.address + (bio.sectors << 9) != bio.next.address) segments++;
   }
   return segments;
 }
@@ -105,6 +116,10 @@ export function toHost(bio: Bio): void {
 /** Frees a bio that has ended; what came to its device, as against a part that was split off there, is counted. */
 export function retire(bio: Bio, isPart: bool): void {
   const device = bio.device;
+  if (device.kind == DEVICE_BIO) {
+    if (isPart) diskAdvances(device, bio.operation, bio.sectors);
+    else diskEnds(device, bio.operation, bio.sectors, bio.submittedAt);
+  }
   if (!isPart) {
     count(device, COUNTER_BIOS_ENDED, 1);
     if (bio.status) count(device, COUNTER_BIO_ERRORS, 1);

@@ -21,8 +21,9 @@ import { fill } from '../record/fill';
 import { bioOf, requestOf } from '../record/pool';
 import { REQUEST_END_FIRST, Request, topOf } from '../record/request';
 import { root, setHeader } from '../record/root';
+import { diskEnds } from '../stats/disk';
 import { observe } from '../stats/histogram';
-import { trace } from '../stats/trace';
+import { trace, tracedOf } from '../stats/trace';
 import { advance } from './complete';
 import { endIo, endIoBio } from './end-io';
 
@@ -33,7 +34,8 @@ export function answered(request: Request, status: u32, goodSectors: u32): void 
   count(device, COUNTER_ANSWERED, 1);
   if (status) count(device, COUNTER_PATH_ERRORS, 1);
   observe(device, HISTOGRAM_DISPATCH_TO_COMPLETE, root().now - request.issuedAt);
-  trace(TRACE_COMPLETE, device, request.operation, request.sector, request.sectors, status);
+  trace(TRACE_COMPLETE, device, tracedOf(request.operation, request.flags), request.sector, request.sectors, status);
+  if (request.original) diskEnds(device, request.operation, request.sectors, request.fifoTime);
   const top = topOf(request);
   top.lastPath = <u16>device.id;
   top.attempts++;

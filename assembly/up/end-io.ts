@@ -8,13 +8,18 @@ import {
   END_KILL,
   END_REQUEUE,
   HOOK_END_IO,
+  OPERATION_DISCARD,
   OPERATION_FLUSH,
+  OPERATION_WRITE_ZEROES,
   STATUS_IOERR,
   STATUS_OK,
+  STATUS_TARGET,
 } from '../abi';
 import { BIO_END, BIO_HELD, BIO_KEPT, Bio } from '../record/bio';
 import { returnCredit } from '../record/credit';
 import { askBio, asked, askRequest, Decision, decision, hasRoom, RING_END_IO } from '../record/decision';
+import { Device } from '../record/device';
+import { deviceAt } from '../record/devices';
 import { endBio, endRequest } from '../record/ended';
 import { goesOn } from '../record/part';
 import { bioOf, freeRequest, requestOf } from '../record/pool';
@@ -36,9 +41,16 @@ export function endIo(original: Request, clone: Request): bool {
 
 /** The original ends with this status, or goes up as a clone itself. */
 function done(original: Request, status: u32): void {
+  if (status == STATUS_TARGET) turnOff(original.device, original.clone.device, original.operation);
   freeClone(original);
   original.device.inFlight--;
   endRequest(original, status, status ? 0 : original.sectors);
+}
+
+/** The device below has found out that it cannot do this at all: nobody asks for it again (spec-core 8.6c). */
+function turnOff(device: Device, lower: Device, operation: u32): void {
+  if (operation == OPERATION_DISCARD && lower.maxDiscardSectors == 0) device.maxDiscardSectors = 0;
+  if (operation == OPERATION_WRITE_ZEROES && lower.maxWriteZeroesSectors == 0) device.maxWriteZeroesSectors = 0;
 }
 
 function freeClone(original: Request): void {
@@ -63,6 +75,7 @@ export function endIoBio(bio: Bio, status: u32): bool {
 }
 
 function doneBio(bio: Bio, status: u32): void {
+  if (status == STATUS_TARGET) turnOff(bio.device, deviceAt(bio.chosen), bio.operation);
   bio.state = BIO_HELD;
   bio.device.inFlight--;
   wakeRested(bio.device);

@@ -18,9 +18,12 @@ import {
   HISTOGRAM_BUCKETS,
   SUBMIT_BYTES,
   TRACE_BYTES,
+  TRACE_FLAGS_SHIFT,
 } from '../../assembly/abi.ts';
 import { RqdmError } from '../errors.ts';
 import { type CoreExports, loadCore } from './load.ts';
+
+const OPERATION_MASK: number = (1 << TRACE_FLAGS_SHIFT) - 1;
 
 /** Capacities of a core. */
 export interface CoreCapacities {
@@ -43,6 +46,8 @@ export interface TraceEvent {
   readonly device: number;
   readonly action: string;
   readonly operation: number;
+  /** FLAG_ bits, without the priority. */
+  readonly flags: number;
   readonly detail: number;
 }
 
@@ -143,7 +148,8 @@ export class Core {
         sectors: view.getUint32(at + 16, true),
         device: view.getUint32(at + 20, true),
         action: String.fromCharCode(view.getUint16(at + 24, true)),
-        operation: view.getUint16(at + 26, true),
+        operation: view.getUint16(at + 26, true) & OPERATION_MASK,
+        flags: view.getUint16(at + 26, true) >>> TRACE_FLAGS_SHIFT,
         detail: view.getUint32(at + 28, true),
       });
     }

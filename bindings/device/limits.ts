@@ -38,7 +38,7 @@ export function completeLimits(given: Partial<MapperLimits> = {}): MapperLimits 
   const limits = { ...LIMITS_DEFAULT, ...given };
   check('devices', limits.devices, 1, 4096);
   check('bios', limits.bios, limits.devices * RESERVED, RECORDS_MAX);
-  check('requests', limits.requests, limits.devices * RESERVED, RECORDS_MAX);
+  check('requests', limits.requests, limits.devices * RESERVED, RECORDS_MAX - limits.devices);
   check('extents', limits.extents, 1, RECORDS_MAX);
   check('submits', limits.submits, 1, 65536);
   check('traceRecords', limits.traceRecords, 0, RECORDS_MAX);

@@ -126,7 +126,8 @@ export class Pump implements PathSink {
     this.clock = clock;
     this.#decisions = new Decisions(core, this.targets);
     this.#bounce = new Bounce(arena);
-    const { bios, requests } = core.capacities;
+    const { bios } = core.capacities;
+    const requests = core.answerCapacity; // all request records there are
     this.#issueWords = core.ringWords(HEADER_ISSUE, requests, ISSUE_BYTES);
     this.#issueDoubles = core.ringDoubles(HEADER_ISSUE, requests, ISSUE_BYTES);
     this.#segments = core.ringWords(HEADER_SEGMENT, bios, SEGMENT_BYTES);

@@ -360,8 +360,8 @@ export class CoreDriver {
   private issue(): void {
     const { header, capacities } = this.core;
     const total = header[abi.HEADER_ISSUE_COUNT];
-    const words = this.core.ringWords(abi.HEADER_ISSUE, capacities.requests, abi.ISSUE_BYTES);
-    const doubles = this.core.ringDoubles(abi.HEADER_ISSUE, capacities.requests, abi.ISSUE_BYTES);
+    const words = this.core.ringWords(abi.HEADER_ISSUE, this.core.answerCapacity, abi.ISSUE_BYTES);
+    const doubles = this.core.ringDoubles(abi.HEADER_ISSUE, this.core.answerCapacity, abi.ISSUE_BYTES);
     const segments = this.core.ringWords(abi.HEADER_SEGMENT, capacities.bios, abi.SEGMENT_BYTES);
     for (let i = 0; i < total; i++) {
       const word = (index: number): number => words[(i * abi.ISSUE_BYTES) / 4 + index];

@@ -1,0 +1,52 @@
+import {
+  COUNTER_DISK_BUSY_NS,
+  COUNTER_DISK_DISCARD,
+  COUNTER_DISK_FLUSH,
+  COUNTER_DISK_READ,
+  COUNTER_DISK_WRITE,
+  DISK_IOS,
+  DISK_MERGES,
+  DISK_NS,
+  DISK_SECTORS,
+  OPERATION_DISCARD,
+  OPERATION_FLUSH,
+  OPERATION_READ,
+} from '../abi';
+import { count, Device } from '../record/device';
+import { root } from '../record/root';
+
+// Disk statistics (spec-core 12). The time in flight of all I/Os is the sum of their times, so it is not kept apart; the
+// time with any in flight changes only where the first begins and the last ends.
+
+function groupOf(operation: u32): u32 {
+  if (operation == OPERATION_READ) return COUNTER_DISK_READ;
+  if (operation == OPERATION_DISCARD) return COUNTER_DISK_DISCARD;
+  return operation == OPERATION_FLUSH ? COUNTER_DISK_FLUSH : COUNTER_DISK_WRITE;
+}
+
+export function diskBegins(device: Device): void {
+  if (device.diskInFlight++ == 0) device.diskBusySince = root().now;
+}
+
+/** It will not be counted: two have become one, or it begins anew. */
+export function diskLeaves(device: Device): void {
+  assert(device.diskInFlight > 0);
+  if (--device.diskInFlight == 0) count(device, COUNTER_DISK_BUSY_NS, root().now - device.diskBusySince);
+}
+
+export function diskEnds(device: Device, operation: u32, sectors: u32, beganAt: f64): void {
+  diskLeaves(device);
+  const group = groupOf(operation);
+  count(device, group + DISK_IOS, 1);
+  count(device, group + DISK_SECTORS, <f64>sectors);
+  count(device, group + DISK_NS, root().now - beganAt);
+}
+
+/** Some of an I/O is done, though not all. */
+export function diskAdvances(device: Device, operation: u32, sectors: u32): void {
+  count(device, groupOf(operation) + DISK_SECTORS, <f64>sectors);
+}
+
+export function diskMerges(device: Device, operation: u32): void {
+  count(device, groupOf(operation) + DISK_MERGES, 1);
+}
