@@ -86,7 +86,7 @@ export function runFlushes(device: Device): void {
   carrier.firstStatus = 0;
   carrier.lastPath = 0xffff;
   // the oldest speaks for all: its flags go down with the flush
-  carrier.flags = device.flushPendingHead.flags;
+  carrier.flags = device.flushPendingHead.flags & ~(<u16>FLAG_FUA);
   device.flushRunningHead = device.flushPendingHead;
   device.flushRunningTail = device.flushPendingTail;
   device.flushPendingHead = changetype<Request>(0);
