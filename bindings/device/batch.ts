@@ -1,7 +1,7 @@
 // The batch call: typed arrays in, statuses out, no object for an I/O.
 import { OPERATION_FLUSH, OPERATION_WRITE } from '../../assembly/abi.ts';
 import { RqdmError } from '../errors.ts';
-import type { PlugTurn } from './plug-turn.ts';
+import type { Turn } from '../time/time.ts';
 import { type Pump, type Settler, TAG_BITS } from './pump.ts';
 
 /**
@@ -37,7 +37,7 @@ class BatchRun implements Settler {
   readonly number: number;
   readonly tag: number;
   readonly #batches: Batches;
-  readonly #turn: PlugTurn;
+  readonly #turn: Turn;
   #owner: BatchOwner | undefined;
   #statuses: Uint8Array = EMPTY;
   #left = 0;

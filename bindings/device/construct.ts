@@ -41,7 +41,7 @@ export function makeContext(
   host: TableHost,
   line: TableLine,
   devices: OpenedDevice[],
-  timers: Set<NodeJS.Timeout>,
+  timers: Set<() => void>,
   early: { published: readonly DeviceReference[] | undefined },
   table: () => LoadedTable | undefined,
   index: number,
@@ -83,17 +83,18 @@ export function makeContext(
     log: (text) => host.log(text),
     isNoflushSuspending: () => host.isNoflushSuspending(),
     setTimer: (delayMs, run) => {
-      const timer = setTimeout(() => {
-        timers.delete(timer);
+      // what an idle device waits for doesn't hold the process, what I/O waits for does
+      const isIdle = pump.core.figures(host.deviceId)[FIGURE_BIOS] === 0;
+      const fire = (): void => {
+        timers.delete(cancel);
         run();
         pump.drive();
-      }, delayMs);
-      // what an idle device waits for doesn't hold the process, what I/O waits for does
-      if (pump.core.figures(host.deviceId)[FIGURE_BIOS] === 0) timer.unref();
-      timers.add(timer);
+      };
+      const cancel = pump.time.at(pump.time.now() + delayMs * 1e6, fire, { isIdle });
+      timers.add(cancel);
       return () => {
-        clearTimeout(timer);
-        timers.delete(timer);
+        cancel();
+        timers.delete(cancel);
       };
     },
   };

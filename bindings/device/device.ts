@@ -366,7 +366,7 @@ export class MappedDevice extends EventEmitter<DeviceEvents> implements Transfer
   #setState(state: State, number: number): void {
     this.#state = state;
     const { pump } = this.#services;
-    pump.core.exports.setState(pump.clock(), this.id, number, this.#isNoflush ? 1 : 0);
+    pump.core.exports.setState(pump.time.now(), this.id, number, this.#isNoflush ? 1 : 0);
     if (state === 'running') this.#isNoflush = false;
   }
 
@@ -424,8 +424,8 @@ export class MappedDevice extends EventEmitter<DeviceEvents> implements Transfer
     // what was held back by a suspend has no table to go to any more
     if (before === 'suspended') pump.core.exports.setExtents(this.id, 0, 0, 0, this.#live.level);
     else this.#live.each('presuspend', (target) => target.presuspend?.(false));
-    pump.core.exports.setState(pump.clock(), this.id, DEVICE_RUNNING, 0);
-    pump.core.exports.kick(pump.clock(), this.id);
+    pump.core.exports.setState(pump.time.now(), this.id, DEVICE_RUNNING, 0);
+    pump.core.exports.kick(pump.time.now(), this.id);
     pump.drive();
   }
 

@@ -14,6 +14,8 @@ import { SelectorRegistry } from '../target/multipath/selector/registry.ts';
 import type { SelectorType } from '../target/multipath/selector/selector.ts';
 import { builtInTargets, TargetRegistry } from '../target/registry.ts';
 import type { TargetType } from '../target/target.ts';
+import { RealTime } from '../time/real-time.ts';
+import type { Time } from '../time/time.ts';
 import { Arena, type Lease } from './arena.ts';
 import { Batches } from './batch.ts';
 import { MappedDevice } from './device.ts';
@@ -22,7 +24,7 @@ import { completeLimits, coreCapacities, type MapperLimits } from './limits.ts';
 import { mappedReference } from './mapped-reference.ts';
 import { BackingDevice, ELEVATORS, type OpenedDevice, quotaOf } from './opened.ts';
 import { PlainDevice } from './plain.ts';
-import { type Clock, Pump } from './pump.ts';
+import { Pump } from './pump.ts';
 import { LoadedTable, type TableHost } from './table.ts';
 import { Transfers } from './transfers.ts';
 
@@ -40,6 +42,8 @@ export interface MapperOptions {
   readonly hangMs?: number;
   /** A write that hangs is given up after so long, milliseconds. Default 60 000. */
   readonly unknownFateMs?: number;
+  /** Default: the machine's clock. A `VirtualTime` makes the mapper a simulation of itself. */
+  readonly time?: Time;
 }
 
 export interface CreateOptions {
@@ -80,6 +84,7 @@ const MAPPER_FOLDER = '/dev/mapper/';
 
 export class DeviceMapper implements AsyncDisposable {
   readonly limits: MapperLimits;
+  readonly time: Time;
   readonly #core: Core;
   readonly #pump: Pump;
   readonly #arena: Arena;
@@ -105,9 +110,8 @@ export class DeviceMapper implements AsyncDisposable {
     this.limits = completeLimits(options.limits);
     this.#core = new Core(coreCapacities(this.limits));
     this.#arena = new Arena(this.limits.arenaBytes);
-    const start = performance.now();
-    const clock: Clock = () => Math.round((performance.now() - start) * 1e6) + 1;
-    this.#pump = new Pump(this.#core, this.#arena, clock);
+    this.time = options.time ?? new RealTime();
+    this.#pump = new Pump(this.#core, this.#arena, this.time);
     this.#targets = new TargetRegistry(builtInTargets(this.#selectors));
     this.#extents = new ExtentPool(this.limits.extents);
     const log = options.log ?? (() => {});
@@ -362,6 +366,7 @@ export class DeviceMapper implements AsyncDisposable {
       registries: this.#registries,
       mode: this.#options.mode ?? 'worker',
       isReadOnly,
+      time: this.time,
       allow: (asked) => this.#isAllowed(asked),
     });
     const domain = this.#cacheDomains.get(path.cacheKey) ?? this.#cacheDomains.size + 1;

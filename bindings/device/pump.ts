@@ -48,10 +48,10 @@ import {
 import type { Core } from '../core/core.ts';
 import { RqdmError } from '../errors.ts';
 import type { Path, PathSink } from '../path/path.ts';
+import type { Time, Turn } from '../time/time.ts';
 import type { Arena } from './arena.ts';
 import { Bounce } from './bounce.ts';
 import { Decisions, type TargetSlot } from './decisions.ts';
-import { PlugTurn } from './plug-turn.ts';
 
 const SUBMIT_WORDS = SUBMIT_BYTES / 4;
 const SUBMIT_DOUBLES = SUBMIT_BYTES / 8;
@@ -82,13 +82,10 @@ interface Waiting {
   readonly tag: number;
 }
 
-/** Clock of a pump: nanoseconds, monotonic. */
-export type Clock = () => number;
-
 export class Pump implements PathSink {
   readonly core: Core;
   readonly arena: Arena;
-  readonly clock: Clock;
+  readonly time: Time;
   /** Paths by device id. */
   readonly paths: (Path | undefined)[] = [];
   /** Targets by the number in their extents. */
@@ -113,17 +110,18 @@ export class Pump implements PathSink {
   #submitted = 0;
   #isDriving = false;
   #isWanted = false;
-  readonly turn: PlugTurn = new PlugTurn(() => this.drive());
-  #timer: NodeJS.Timeout | undefined;
+  readonly turn: Turn;
+  #cancelTimer: (() => void) | undefined;
   #timerAt = 0;
   #isPlugged = 1;
   /** Something ended since the last look: bios that wait may find a record now. */
   #hasCompleted = false;
 
-  constructor(core: Core, arena: Arena, clock: Clock) {
+  constructor(core: Core, arena: Arena, time: Time) {
     this.core = core;
     this.arena = arena;
-    this.clock = clock;
+    this.time = time;
+    this.turn = time.turn(() => this.drive());
     this.#decisions = new Decisions(core, this.targets);
     this.#bounce = new Bounce(arena);
     const { bios } = core.capacities;
@@ -192,7 +190,7 @@ export class Pump implements PathSink {
     this.#submitted = 0;
     let first = 0;
     while (first < total) {
-      first += this.core.exports.submit(this.clock(), first, total - first, this.#isPlugged);
+      first += this.core.exports.submit(this.time.now(), first, total - first, this.#isPlugged);
       if (first < total) first = this.#setAside(first, total);
     }
   }
@@ -243,7 +241,7 @@ export class Pump implements PathSink {
           this.#write(device, bio.operation, bio.sector, bio.sectors, bio.address, bio.tag);
         }
         this.#submitted = 0;
-        const accepted = this.core.exports.submit(this.clock(), 0, count, 1);
+        const accepted = this.core.exports.submit(this.time.now(), 0, count, 1);
         taken += accepted;
         if (accepted < count) break;
       }
@@ -349,7 +347,7 @@ export class Pump implements PathSink {
   #runCore(): void {
     const { exports, header } = this.core;
     while (true) {
-      const now = this.clock();
+      const now = this.time.now();
       const want = exports.run(now);
       if (want === 0) return;
       if (want & WANT_FILL) this.#fill();
@@ -445,16 +443,14 @@ export class Pump implements PathSink {
     const at = this.core.exports.nextTimer();
     if (at === this.#timerAt) return;
     this.#timerAt = at;
-    clearTimeout(this.#timer);
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
     if (at === 0) return;
     // I/O waits for it, so it holds the process
-    this.#timer = setTimeout(
-      () => {
-        this.#timerAt = 0;
-        this.drive();
-      },
-      Math.max(1, Math.ceil((at - this.clock()) / 1e6)),
-    );
+    this.#cancelTimer = this.time.at(at, () => {
+      this.#timerAt = 0;
+      this.drive();
+    });
   }
 
   // ---- the end ----------------------------------------------------------------------------------------------------------
@@ -463,7 +459,7 @@ export class Pump implements PathSink {
     const why = cause instanceof Error ? cause.message : String(cause);
     const error = new RqdmError('ERR_RQDM_CORE', `the core has failed, this mapper can do nothing more: ${why}`, { cause });
     this.poisoned = error;
-    clearTimeout(this.#timer);
+    this.#cancelTimer?.();
     for (const settler of this.#settlers) settler?.poison(error);
     this.#waiting.clear();
   }

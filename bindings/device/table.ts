@@ -84,7 +84,7 @@ export class LoadedTable {
   #isDestroyed = false;
   #hasNewPaths = false;
   #isBusyBlamed = false;
-  readonly #timers: Set<NodeJS.Timeout>;
+  readonly #timers: Set<() => void>;
   #stopAsking: (() => void) | undefined;
 
   private constructor(
@@ -92,7 +92,7 @@ export class LoadedTable {
     lines: readonly LoadedLine[],
     devices: readonly OpenedDevice[],
     type: DeviceType,
-    timers: Set<NodeJS.Timeout>,
+    timers: Set<() => void>,
   ) {
     this.#host = host;
     this.lines = lines;
@@ -121,7 +121,7 @@ export class LoadedTable {
   static load(host: TableHost, text: string | readonly string[], liveType: DeviceType | undefined): LoadedTable {
     const devices: OpenedDevice[] = [];
     const lines: LoadedLine[] = [];
-    const timers = new Set<NodeJS.Timeout>();
+    const timers = new Set<() => void>();
     let table: LoadedTable | undefined;
     const current = (): LoadedTable | undefined => table;
     try {
@@ -154,7 +154,7 @@ export class LoadedTable {
       table = new LoadedTable(host, lines, devices, decided, timers);
       return table;
     } catch (error) {
-      for (const timer of timers) clearTimeout(timer);
+      for (const cancel of timers) cancel();
       for (const loaded of lines) {
         destroyTarget(host, loaded);
         host.pump.targets[loaded.slot] = undefined;
@@ -252,7 +252,7 @@ export class LoadedTable {
     pump.enter(() => {
       if (!this.#isLive) return;
       this.#afterHooks();
-      pump.core.exports.kick(pump.clock(), deviceId);
+      pump.core.exports.kick(pump.time.now(), deviceId);
     });
   }
 
@@ -260,7 +260,7 @@ export class LoadedTable {
   finish(id: number, status: number): void {
     const { pump } = this.#host;
     const isStatus = Number.isInteger(status) && status >= 0 && status <= 255;
-    pump.enter(() => void pump.core.exports.finish(pump.clock(), id, isStatus ? status : STATUS_IOERR));
+    pump.enter(() => void pump.core.exports.finish(pump.time.now(), id, isStatus ? status : STATUS_IOERR));
   }
 
   /** What a hook kept goes to `device` after all. */
@@ -268,7 +268,7 @@ export class LoadedTable {
     const { pump } = this.#host;
     const isSector = Number.isSafeInteger(sector) && sector >= 0;
     const lower = isSector && this.#devices.some((own) => own.id === device.id) ? device.id : NO_DEVICE;
-    pump.enter(() => void pump.core.exports.remap(pump.clock(), id, lower, isSector ? sector : 0));
+    pump.enter(() => void pump.core.exports.remap(pump.time.now(), id, lower, isSector ? sector : 0));
   }
 
   /** A life-cycle hook of each target. One that throws is told, and keeps no other from its own. */
@@ -289,7 +289,7 @@ export class LoadedTable {
     this.#isDestroyed = true;
     this.#isLive = false;
     this.#stopAsking?.();
-    for (const timer of this.#timers) clearTimeout(timer);
+    for (const cancel of this.#timers) cancel();
     for (const loaded of this.lines) {
       destroyTarget(this.#host, loaded);
       this.#host.pump.targets[loaded.slot] = undefined;

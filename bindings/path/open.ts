@@ -8,11 +8,12 @@
 // Wrappers, from the inside: delay, then error. So an error comes at once and takes no server's time.
 
 import { RqdmError } from '../errors.ts';
+import { RealTime } from '../time/real-time.ts';
+import type { Time } from '../time/time.ts';
 import { AutoPath } from './auto-path.ts';
 import { type BackendDescription, createBackend, type ModuleDescription } from './backend/backend.ts';
 import { MemoryRegistry } from './backend/memory.ts';
 import { openFile } from './backend/open-file.ts';
-import { type PathClock, realClock } from './fault/clock.ts';
 import { DelayPath, type SerialServer } from './fault/delay.ts';
 import { ErrorPath, FaultSwitch, FaultSwitches } from './fault/error.ts';
 import { InlinePath } from './inline-path.ts';
@@ -44,7 +45,8 @@ export interface OpenPathOptions {
   readonly isReadOnly?: boolean;
   /** Whether a word may be opened. Default: all may. */
   readonly allow?: (word: string) => boolean;
-  readonly clock?: PathClock;
+  /** Default: the machine's clock. */
+  readonly time?: Time;
 }
 
 interface OpenedBackend {
@@ -71,7 +73,7 @@ export function openPath(word: string, options: OpenPathOptions): Path {
   if (delay !== undefined) {
     const openInner = open;
     const server = parsed.serial === undefined ? undefined : serverNamed(options.registries.servers, parsed.serial);
-    open = (sink) => new DelayPath(openInner, sink, delay, server, options.clock ?? realClock);
+    open = (sink) => new DelayPath(openInner, sink, delay, server, options.time ?? new RealTime());
   }
   if (parsed.errors !== undefined || parsed.switchName !== undefined) {
     const openInner = open;
@@ -173,7 +175,7 @@ function factsOf(
 function serverNamed(servers: Map<string, SerialServer>, name: string): SerialServer {
   let server = servers.get(name);
   if (server === undefined) {
-    server = { freeAtMs: 0 };
+    server = { freeAtNs: 0 };
     servers.set(name, server);
   }
   return server;

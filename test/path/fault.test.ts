@@ -12,39 +12,34 @@ import {
   STATUS_OK,
   STATUS_TRANSPORT,
 } from '../../assembly/abi.ts';
-import { type PathClock, realClock } from '../../bindings/path/fault/clock.ts';
 import type { Path } from '../../bindings/path/path.ts';
+import { VirtualTime } from '../../bindings/time/virtual-time.ts';
 import { PathBench, pattern } from '../support/sink.ts';
 
 const test = suite('path: faults');
 
-class FakeClock implements PathClock {
-  ms = 100;
+/** Milliseconds for the tests. */
+class FakeClock extends VirtualTime {
   /** How late timers are noticed. */
   lateMs = 0;
-  #timers: { readonly atMs: number; readonly run: () => void }[] = [];
 
-  now(): number {
-    return this.ms;
+  constructor() {
+    super(100e6);
   }
 
-  at(atMs: number, run: () => void): () => void {
-    const timer = { atMs, run };
-    this.#timers.push(timer);
-    return () => {
-      this.#timers = this.#timers.filter((one) => one !== timer);
-    };
+  get ms(): number {
+    return this.now() / 1e6;
+  }
+
+  override at(atNs: number, run: () => void): () => void {
+    return super.at(atNs, () => {
+      if (this.lateMs === 0) run();
+      else super.at(this.now() + this.lateMs * 1e6, run);
+    });
   }
 
   advance(toMs: number): void {
-    for (;;) {
-      const due = this.#timers.filter((one) => one.atMs + this.lateMs <= toMs).sort((a, b) => a.atMs - b.atMs)[0];
-      if (due === undefined) break;
-      this.#timers = this.#timers.filter((one) => one !== due);
-      this.ms = Math.max(this.ms, due.atMs + this.lateMs);
-      due.run();
-    }
-    this.ms = toMs;
+    this.advanceTo(toMs * 1e6);
   }
 }
 
@@ -52,7 +47,7 @@ class FaultBench extends PathBench {
   readonly clock = new FakeClock();
 
   slow(word: string): Path {
-    return this.open(word, 'inline', { clock: this.clock });
+    return this.open(word, 'inline', { time: this.clock });
   }
 
   read(path: Path, bytes = 1024): number {
@@ -135,25 +130,6 @@ test('the I/O itself is done when it is issued', () =>
     bench.issue(quick, OPERATION_READ, 0, 512, 4096);
     assert.ok(bench.bytes(4096, 512).equals(pattern(512)));
   }));
-
-test('the real clock is never early and can be precise', async () => {
-  const late: number[] = [];
-  for (let i = 0; i < 20; i++) {
-    const atMs = realClock.now() + 0.7 + (i % 5) * 0.9;
-    await new Promise<void>((resolve) => realClock.at(atMs, resolve));
-    late.push(realClock.now() - atMs);
-  }
-  assert.ok(
-    late.every((ms) => ms >= 0),
-    String(late),
-  );
-  // On a busy machine most may be late; a timer that cannot be precise never is.
-  assert.ok(late.sort((a, b) => a - b)[3] < 0.3, String(late));
-  let hasRun = false;
-  realClock.at(realClock.now() + 1, () => (hasRun = true))();
-  await new Promise((resolve) => setTimeout(resolve, 5));
-  assert.not(hasRun, 'a cancelled timer does not run');
-});
 
 test('rules decide by operation, place and count', () =>
   withBench(async (bench) => {

@@ -5,26 +5,27 @@
 // begins when the one before it ended, not when our timer noticed, so lateness does not add up. Without `serial` every
 // call just takes its time, as on a device without a limit.
 
+import type { Time } from '../../time/time.ts';
 import { CLOSE_GRACE_MS, IdleWait, KnownPath } from '../known-path.ts';
 import type { Path, PathSink } from '../path.ts';
-import type { PathClock } from './clock.ts';
 import type { DelayRule } from './delay-rule.ts';
 
 /** What one call at a time is served by. */
 export interface SerialServer {
-  /** When it is done with all that it was given so far: milliseconds of the clock. */
-  freeAtMs: number;
+  /** When it is done with all that it was given so far: nanoseconds of the mapper's time. */
+  freeAtNs: number;
 }
 
 interface HeldAnswer {
   readonly id: number;
-  readonly dueMs: number;
+  readonly dueNs: number;
   /** Both are set when the inner path has answered. */
   status: number;
   goodSectors: number;
 }
 
 const NOT_ANSWERED = -1;
+const NS_PER_MS = 1e6;
 
 /** Stands between the inner path, whose sink it is, and the sink of the mapper. */
 export class DelayPath extends KnownPath implements Path, PathSink {
@@ -32,13 +33,13 @@ export class DelayPath extends KnownPath implements Path, PathSink {
   readonly #sink: PathSink;
   readonly #rule: DelayRule;
   readonly #server: SerialServer | undefined;
-  readonly #clock: PathClock;
+  readonly #time: Time;
   readonly #inner: Path;
   readonly #held = new Map<number, HeldAnswer>();
   /** By due time. Mostly appended to. */
   readonly #queue: HeldAnswer[] = [];
   #cancelTimer: (() => void) | undefined;
-  #timerAtMs = Number.POSITIVE_INFINITY;
+  #timerAtNs = Number.POSITIVE_INFINITY;
   readonly #idle = new IdleWait();
   #closing: Promise<void> | undefined;
 
@@ -48,7 +49,7 @@ export class DelayPath extends KnownPath implements Path, PathSink {
     sink: PathSink,
     rule: DelayRule,
     server: SerialServer | undefined,
-    clock: PathClock,
+    time: Time,
   ) {
     const relay = new SinkRelay();
     const inner = openInner(relay);
@@ -58,7 +59,7 @@ export class DelayPath extends KnownPath implements Path, PathSink {
     this.#sink = sink;
     this.#rule = rule;
     this.#server = server;
-    this.#clock = clock;
+    this.#time = time;
   }
 
   get inFlight(): number {
@@ -75,17 +76,17 @@ export class DelayPath extends KnownPath implements Path, PathSink {
     segmentTable: Uint32Array,
     segmentIndex: number,
   ): void {
-    const now = this.#clock.now();
-    const service = this.#rule.fixedMs + bytes * this.#rule.byteMs;
-    let dueMs = now + service;
+    const now = this.#time.now();
+    const service = Math.round((this.#rule.fixedMs + bytes * this.#rule.byteMs) * NS_PER_MS);
+    let dueNs = now + service;
     if (this.#server !== undefined) {
-      dueMs = Math.max(now, this.#server.freeAtMs) + service;
-      this.#server.freeAtMs = dueMs;
+      dueNs = Math.max(now, this.#server.freeAtNs) + service;
+      this.#server.freeAtNs = dueNs;
     }
-    const held: HeldAnswer = { id, dueMs, status: NOT_ANSWERED, goodSectors: 0 };
+    const held: HeldAnswer = { id, dueNs, status: NOT_ANSWERED, goodSectors: 0 };
     this.#held.set(id, held);
     let at = this.#queue.length;
-    while (at > 0 && this.#queue[at - 1].dueMs > dueMs) at--;
+    while (at > 0 && this.#queue[at - 1].dueNs > dueNs) at--;
     if (at === this.#queue.length) this.#queue.push(held);
     else this.#queue.splice(at, 0, held);
     this.#inner.issue(id, operation, position, bytes, address, segments, segmentTable, segmentIndex);
@@ -98,22 +99,26 @@ export class DelayPath extends KnownPath implements Path, PathSink {
 
   #setTimer(): void {
     const first = this.#queue[0];
-    if (first === undefined || first.dueMs >= this.#timerAtMs) return;
+    if (first === undefined || first.dueNs >= this.#timerAtNs) return;
     this.#cancelTimer?.();
-    this.#timerAtMs = first.dueMs;
-    this.#cancelTimer = this.#clock.at(first.dueMs, () => {
-      this.#timerAtMs = Number.POSITIVE_INFINITY;
-      this.#answerDue();
-    });
+    this.#timerAtNs = first.dueNs;
+    this.#cancelTimer = this.#time.at(
+      first.dueNs,
+      () => {
+        this.#timerAtNs = Number.POSITIVE_INFINITY;
+        this.#answerDue();
+      },
+      { isPrecise: true },
+    );
   }
 
   /** Answers what is due and answered below. What is due only is answered when the path below does. */
   #answerDue(): void {
-    const now = this.#clock.now();
+    const now = this.#time.now();
     let due = 0;
     let answered = 0;
     for (const held of this.#queue) {
-      if (held.dueMs > now) break;
+      if (held.dueNs > now) break;
       due++;
       if (held.status === NOT_ANSWERED) continue;
       this.#held.delete(held.id);
@@ -136,7 +141,7 @@ export class DelayPath extends KnownPath implements Path, PathSink {
     }
     held.status = status;
     held.goodSectors = goodSectors;
-    if (held.dueMs > this.#clock.now() || this.#queue.includes(held)) return;
+    if (held.dueNs > this.#time.now() || this.#queue.includes(held)) return;
     this.#held.delete(id);
     this.#sink.answer(id, status, goodSectors);
   }

@@ -3,10 +3,12 @@
 // Where answers come at once, an endless `await device.read()` would never leave the microtasks. So after some plugs the
 // event loop goes round, and timers, sockets and signals have their turn.
 
+import type { Turn } from './time.ts';
+
 /** Plugs that may follow each other before the event loop goes round. */
 const PLUGS_A_TURN = 64;
 
-export class PlugTurn {
+export class PlugTurn implements Turn {
   readonly #run: () => void;
   #isScheduled = false;
   #plugs = 0;

@@ -1,0 +1,80 @@
+// The two clocks: the machine's, and one that stands still until it is moved.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { RealTime } from '../../bindings/time/real-time.ts';
+import { VirtualTime } from '../../bindings/time/virtual-time.ts';
+
+const real = suite('real time');
+
+real('a precise timer is never early and mostly precise', async () => {
+  const time = new RealTime();
+  const lateNs: number[] = [];
+  for (let i = 0; i < 20; i++) {
+    const atNs = time.now() + 700_000 + (i % 5) * 900_000;
+    await new Promise<void>((resolve) => time.at(atNs, resolve, { isPrecise: true }));
+    lateNs.push(time.now() - atNs);
+  }
+  assert.ok(
+    lateNs.every((ns) => ns >= 0),
+    String(lateNs),
+  );
+  // On a busy machine most may be late; a timer that cannot be precise never is.
+  assert.ok(lateNs.sort((a, b) => a - b)[3] < 300_000, String(lateNs));
+});
+
+real('a timer that was cancelled does not run', async () => {
+  const time = new RealTime();
+  let runs = 0;
+  for (const isPrecise of [true, false]) time.at(time.now() + 1e6, () => runs++, { isPrecise })();
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.is(runs, 0);
+});
+
+real.run();
+
+const virtual = suite('virtual time');
+
+virtual('events run by time, and in the order of asking where times are equal', () => {
+  const time = new VirtualTime(1);
+  const order: string[] = [];
+  const note = (name: string) => () => order.push(`${name}@${time.now()}`);
+  time.at(30, note('c'));
+  time.at(10, note('a'));
+  time.at(30, note('d'));
+  time.at(20, note('b'));
+  time.at(5, note('cancelled'))();
+  assert.is(time.pending, 4);
+  while (time.step());
+  assert.equal(order, ['a@10', 'b@20', 'c@30', 'd@30']);
+  assert.is(time.pending, 0);
+});
+
+virtual('a heap of many is emptied in order', () => {
+  const time = new VirtualTime();
+  const seen: number[] = [];
+  for (let i = 0; i < 1000; i++) time.at(1 + ((i * 7919) % 997), () => seen.push(time.now()));
+  while (time.step());
+  assert.is(seen.length, 1000);
+  assert.ok(seen.every((at, i) => i === 0 || at >= seen[i - 1]));
+});
+
+virtual('the end of a turn comes once, behind what is due already', () => {
+  const time = new VirtualTime();
+  const order: string[] = [];
+  const turn = time.turn(() => order.push('turn'));
+  time.at(time.now(), () => order.push('due'));
+  turn.schedule();
+  turn.schedule();
+  while (time.step());
+  assert.equal(order, ['due', 'turn']);
+});
+
+virtual('waiting for what never comes is an error, not a hang', async () => {
+  const time = new VirtualTime();
+  let message = '';
+  await time.until(() => false).catch((error: Error) => (message = error.message));
+  assert.match(message, 'nothing is left to happen');
+});
+
+virtual.run();
