@@ -1,33 +1,20 @@
 // A mapped device: the face of the library (DESIGN 3). Bytes outside, sectors inside.
 import { EventEmitter } from 'node:events';
-import {
-  DEVICE_RUNNING,
-  DEVICE_SUSPENDED,
-  DEVICE_SUSPENDING,
-  FIGURE_BIOS,
-  FIGURE_DELAYED,
-  FIGURE_IN_FLIGHT,
-  OPERATION_FLUSH,
-  OPERATION_READ,
-  OPERATION_WRITE,
-  STATUS_IOERR,
-} from '../../assembly/abi.ts';
+import { OPERATION_FLUSH, OPERATION_READ, OPERATION_WRITE, STATUS_IOERR } from '../../assembly/abi.ts';
 import { RqdmError, RqdmIoError } from '../errors.ts';
-import { checkReplacement, checkTypeChange, type DeviceType } from '../table/check.ts';
+import type { DeviceType } from '../table/check.ts';
 import { splitWords } from '../table/parse.ts';
 import type { TargetEvent } from '../target/target.ts';
 import type { IoBatch } from './batch.ts';
+import { DeviceLife, type SuspendOptions } from './life.ts';
 import type { MapperServices } from './mapper.ts';
 import { bytesOf, checkRange, UnalignedWrites } from './range.ts';
 import { type DeviceStats, readStats } from './stats.ts';
 import { meaningOf } from './status.ts';
-import { LoadedTable, type TableHost } from './table.ts';
+import type { LoadedTable, TableHost } from './table.ts';
 import { type Failure, Lane, Transfer, type TransferOwner } from './transfers.ts';
 
-export interface SuspendOptions {
-  /** Keep what cannot be mapped for the next table, instead of failing it. */
-  readonly noflush?: boolean;
-}
+export type { SuspendOptions } from './life.ts';
 
 export interface WriteOptions {
   /** Let the write begin and end anywhere: the first and last block are read, changed and written, one at a time each. */
@@ -39,8 +26,6 @@ export interface DeviceEvents {
   'path-reinstated': [{ path: string; number: string; validPaths: number }];
   'table-event': [{ reason: string; eventNumber: number }];
 }
-
-type State = 'running' | 'suspending' | 'suspended' | 'closing' | 'closed';
 
 const OPERATIONS = ['read', 'write', 'flush'] as const;
 
@@ -56,19 +41,10 @@ export class MappedDevice extends EventEmitter<DeviceEvents> implements Transfer
   /** Tables of other devices that use this one. */
   holders = 0;
   readonly #services: MapperServices;
-  readonly #host: TableHost;
-  #live: LoadedTable;
-  #inactive: LoadedTable | undefined;
-  #state: State = 'running';
-  #isNoflush = false;
-  /** A table before had one: flushes still go to the target, which may have to tell of a loss. */
-  #hasHadCache = false;
-  /** The device or its mapper is being closed: nobody waits for anything that may never come. */
-  #isGivenUp = false;
+  readonly #life: DeviceLife;
   #outstanding = 0;
   #hookError: RqdmError | undefined;
-  #closing: Promise<void> | undefined;
-  #change: Promise<unknown> = Promise.resolve();
+  #closed: Promise<void> | undefined;
   readonly #unalignedWrites: UnalignedWrites = new UnalignedWrites();
   /** TransferOwner. */
   readonly lane: Lane = new Lane();
@@ -77,51 +53,55 @@ export class MappedDevice extends EventEmitter<DeviceEvents> implements Transfer
   constructor(services: MapperServices, host: TableHost, isReadOnly: boolean, live: LoadedTable) {
     super();
     this.#services = services;
-    this.#host = host;
     this.name = host.deviceName;
     this.number = host.deviceNumber;
     this.id = host.deviceId;
     this.isReadOnly = isReadOnly;
-    this.#live = live;
-    live.goLive();
+    const outstanding = (): number => this.#outstanding;
+    const owner = {
+      get outstanding() {
+        return outstanding();
+      },
+    };
+    this.#life = new DeviceLife(this, owner, services, host, live);
   }
 
   // ---- figures ------------------------------------------------------------------------------------------
 
   /** Exact size in bytes. */
   get size(): number {
-    return this.#live.sizeBytes;
+    return this.#life.live.sizeBytes;
   }
   /** Positions and lengths of writes are multiples of it; 512 or the largest logical block below. */
   get blockBytes(): number {
-    return (this.#live.limits?.logicalBlockSectors ?? 1) * 512;
+    return (this.#life.live.limits?.logicalBlockSectors ?? 1) * 512;
   }
   get type(): DeviceType {
-    return this.#live.type;
+    return this.#life.live.type;
   }
   get level(): number {
-    return this.#live.level;
+    return this.#life.live.level;
   }
   get hasCache(): boolean {
-    return this.#live.hasCache;
+    return this.#life.live.hasCache;
   }
   get liveTable(): LoadedTable {
-    return this.#live;
+    return this.#life.live;
   }
   /** The live table and the one that `load` has put beside it. */
   get tables(): readonly LoadedTable[] {
-    return this.#inactive ? [this.#live, this.#inactive] : [this.#live];
+    return this.#life.tables;
   }
   get isSuspended(): boolean {
-    return this.#state === 'suspended';
+    return this.#life.isSuspended;
   }
   get isNoflushSuspending(): boolean {
-    return this.#isNoflush && (this.#state === 'suspending' || this.#state === 'suspended');
+    return this.#life.isNoflushSuspending;
   }
 
   /** Counters, latencies, figures of each path. A copy of now. */
   stats(): DeviceStats {
-    return readStats(this.#services.pump.core, this, this.#live.devices);
+    return readStats(this.#services.pump.core, this, this.#life.live.devices);
   }
 
   // ---- I/O --------------------------------------------------------------------------------------------------
@@ -249,21 +229,21 @@ export class MappedDevice extends EventEmitter<DeviceEvents> implements Transfer
 
   /** The live table, loadable again; devices as `MAJOR:MINOR`, or with `names: 'word'` as they were given. */
   table(options: { names?: 'number' | 'word' } = {}): string {
-    return this.#live.print('table', options.names ?? 'number');
+    return this.#life.live.print('table', options.names ?? 'number');
   }
 
   /** What the targets say of themselves, in the kernel's form. */
   status(options: { names?: 'number' | 'word' } = {}): string {
-    return this.#live.print('info', options.names ?? 'number');
+    return this.#life.live.print('info', options.names ?? 'number');
   }
 
   /** Sends words to the target at `sector` (default 0), as dmsetup's message. Returns its answer, if it has one. */
   message(text: string | readonly string[], options: { sector?: number } = {}): string | undefined {
-    this.#assertOpen('message');
+    this.#life.assertNotClosed('message');
     const words = typeof text === 'string' ? splitWords(text) : [...text];
     if (words.length === 0) throw new RqdmError('ERR_RQDM_MESSAGE', 'Empty message received.');
     const sector = options.sector ?? 0;
-    const loaded = this.#live.lines.find(
+    const loaded = this.#life.live.lines.find(
       ({ line }) => sector >= line.startSector && sector < line.startSector + line.lengthSectors,
     );
     if (!loaded) throw new RqdmError('ERR_RQDM_MESSAGE', `Target message sector outside device: ${sector}`);
@@ -277,27 +257,12 @@ export class MappedDevice extends EventEmitter<DeviceEvents> implements Transfer
 
   /** Reads a table into the inactive slot; the live one goes on. `resume` swaps. A refused table changes nothing. */
   load(text: string | readonly string[]): void {
-    this.#assertOpen('load');
-    const table = LoadedTable.load(this.#host, text, this.#live.type);
-    try {
-      checkReplacement(
-        this.#live.lines.map(({ type }) => type),
-        table.lines.map(({ type }) => type),
-      );
-      checkTypeChange(this.#live.type, table.type);
-      this.#services.checkLoop(this, table);
-    } catch (error) {
-      table.destroy();
-      throw error;
-    }
-    this.#inactive?.destroy();
-    this.#inactive = table;
+    this.#life.load(text);
   }
 
   /** Drops the inactive table. */
   clear(): void {
-    this.#inactive?.destroy();
-    this.#inactive = undefined;
+    this.#life.clear();
   }
 
   /**
@@ -305,94 +270,17 @@ export class MappedDevice extends EventEmitter<DeviceEvents> implements Transfer
    * what has no path waits too, instead of failing.
    */
   suspend(options: SuspendOptions = {}): Promise<void> {
-    return this.#inOrder(() => this.#suspend(options.noflush === true));
+    return this.#life.suspend(options);
   }
 
   /** Swaps in the inactive table, if there is one (suspending first if need be), and lets I/O through again. */
   resume(): Promise<void> {
-    return this.#inOrder(async () => {
-      this.#assertOpen('resume');
-      if (this.#inactive && this.#state === 'running') await this.#suspend(false);
-      if (this.#state !== 'suspended') return;
-      this.#swap();
-      for (const { target } of this.#live.lines) target.preresume?.();
-      this.#live.each('resume', (target) => target.resume?.());
-      this.#setState('running', DEVICE_RUNNING);
-      this.#services.pump.drive();
-    });
+    return this.#life.resume();
   }
 
   /** Load, suspend, resume: another table under load, without losing an I/O. */
-  async reload(text: string | readonly string[], options: SuspendOptions = {}): Promise<void> {
-    this.load(text);
-    await this.suspend(options);
-    await this.resume();
-  }
-
-  async #suspend(isNoflush: boolean): Promise<void> {
-    this.#assertOpen('suspend');
-    if (this.#state !== 'running') return;
-    const { pump } = this.#services;
-    this.#isNoflush = isNoflush;
-    this.#state = 'suspending';
-    // while the queue still runs: what the target gives up now ends, or waits if noflush
-    this.#live.each('presuspend', (target) => target.presuspend?.(isNoflush));
-    pump.drive();
-    this.#setState('suspending', DEVICE_SUSPENDING);
-    pump.drive();
-    await this.#until(() => this.#isGivenUp || this.#isDrained());
-    if (this.#isGivenUp) throw new RqdmError('ERR_RQDM_CLOSED', `suspend: ${this.name} is being closed`);
-    this.#setState('suspended', DEVICE_SUSPENDED);
-    this.#live.each('postsuspend', (target) => target.postsuspend?.());
-  }
-
-  #isDrained(): boolean {
-    const figures = this.#services.pump.core.figures(this.id);
-    if (figures[FIGURE_IN_FLIGHT] !== 0) return false;
-    return this.#isNoflush || this.type === 'request' || figures[FIGURE_DELAYED] === 0;
-  }
-
-  #swap(): void {
-    const table = this.#inactive;
-    if (!table) return;
-    this.#inactive = undefined;
-    const old = this.#live;
-    this.#live = table;
-    this.#hasHadCache ||= old.hasCache;
-    table.goLive(this.#hasHadCache);
-    old.destroy();
-  }
-
-  #setState(state: State, number: number): void {
-    this.#state = state;
-    const { pump } = this.#services;
-    pump.core.exports.setState(pump.time.now(), this.id, number, this.#isNoflush ? 1 : 0);
-    if (state === 'running') this.#isNoflush = false;
-  }
-
-  /** Resolves when `holds` is true; looked at after every drive of the core. */
-  #until(holds: () => boolean): Promise<void> {
-    const { pump } = this.#services;
-    pump.assertAlive();
-    if (holds()) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const stop = pump.watch(() => {
-        if (pump.poisoned) {
-          stop();
-          reject(pump.poisoned);
-        } else if (holds()) {
-          stop();
-          resolve();
-        }
-      });
-    });
-  }
-
-  /** Suspend, resume and close of one device follow each other. */
-  #inOrder<T>(run: () => Promise<T>): Promise<T> {
-    const next = this.#change.then(run, run);
-    this.#change = next.catch(() => {});
-    return next;
+  reload(text: string | readonly string[], options: SuspendOptions = {}): Promise<void> {
+    return this.#life.reload(text, options);
   }
 
   // ---- the end ------------------------------------------------------------------------------------------------
@@ -402,67 +290,28 @@ export class MappedDevice extends EventEmitter<DeviceEvents> implements Transfer
    * the same promise.
    */
   close(): Promise<void> {
-    if (this.#closing) return this.#closing;
-    if (this.holders > 0) {
-      const error = new RqdmError('ERR_RQDM_BUSY', `${this.name} is in use by another device's table: close that one first`);
-      return Promise.reject(error);
-    }
-    this.#closing = this.#inOrder(() => this.#close());
-    return this.#closing;
+    if (this.#closed) return this.#closed;
+    const closed = this.#life.close().then(() => void this.removeAllListeners());
+    if (this.#life.isClosing) this.#closed = closed;
+    return closed;
   }
 
   get isClosing(): boolean {
-    return this.#closing !== undefined;
+    return this.#life.isClosing;
   }
 
   /** What waits for a path or for a resume fails: nobody is left who would bring either. */
   giveUpWaiting(): void {
-    const { pump } = this.#services;
-    const before = this.#state;
-    this.#state = 'closing';
-    this.#isGivenUp = true;
-    // what was held back by a suspend has no table to go to any more
-    if (before === 'suspended') pump.core.exports.setExtents(this.id, 0, 0, 0, this.#live.level);
-    else this.#live.each('presuspend', (target) => target.presuspend?.(false));
-    pump.core.exports.setState(pump.time.now(), this.id, DEVICE_RUNNING, 0);
-    pump.core.exports.kick(pump.time.now(), this.id);
-    pump.drive();
-  }
-
-  async #close(): Promise<void> {
-    const { pump } = this.#services;
-    if (!pump.poisoned) {
-      this.giveUpWaiting();
-      try {
-        await this.#until(() => this.#outstanding === 0 && pump.core.figures(this.id)[FIGURE_BIOS] === 0);
-      } catch (error) {
-        // the core has failed: all I/O has been rejected, and what is left is to let go
-        if (error !== pump.poisoned) throw error;
-      }
-    }
-    this.#inactive?.destroy();
-    this.#inactive = undefined;
-    this.#live.destroy();
-    this.#state = 'closed';
-    await this.#services.removeDevice(this);
-    this.removeAllListeners();
+    this.#life.giveUpWaiting();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  #assertOpen(what: string): void {
-    if (this.#state === 'closing' || this.#state === 'closed') {
-      throw new RqdmError('ERR_RQDM_CLOSED', `${what}: ${this.name} is closed`);
-    }
-    this.#services.pump.assertAlive();
-  }
-
   /** Throws ERR_RQDM_CLOSED once `close` was called. */
   assertOpen(what: string): void {
-    if (this.#closing) throw new RqdmError('ERR_RQDM_CLOSED', `${what}: ${this.name} is closed`);
-    this.#services.pump.assertAlive();
+    this.#life.assertOpen(what);
   }
 
   // ---- what targets raise -----------------------------------------------------------------------------------------
