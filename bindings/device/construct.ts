@@ -99,13 +99,14 @@ export function makeContext(
 
 /** `*`: as long as the smallest device of the line has sectors behind the line's own offset. */
 export function withLength(host: TableHost, line: TableLine, isReadOnly: boolean): TableLine {
-  const sizes: number[] = [];
-  for (const word of line.words) {
-    const size = host.sizeOf(word, isReadOnly);
-    if (size !== undefined) sizes.push(size);
-  }
-  const offset = line.target === 'multipath' ? 0 : Number(line.words[1] ?? 0);
-  const least = Math.min(...sizes) - (Number.isFinite(offset) ? offset : 0);
+  const sizeOf = (word: string): number | undefined => host.sizeOf(word, isReadOnly);
+  const length = host.targets.get(line.target)?.wholeLength?.(line.words, sizeOf) ?? smallestOf(line, sizeOf);
   // a bad word is told by the constructor, in the kernel's words; until then any length will do
-  return { ...line, lengthSectors: sizes.length > 0 && least > 0 ? least : 1 };
+  return { ...line, lengthSectors: Number.isSafeInteger(length) && length > 0 ? length : 1 };
+}
+
+function smallestOf(line: TableLine, sizeOf: (word: string) => number | undefined): number {
+  const sizes = line.words.map(sizeOf).filter((size) => size !== undefined);
+  const offset = line.target === 'multipath' ? 0 : Number(line.words[1] ?? 0);
+  return Math.min(...sizes) - (Number.isFinite(offset) ? offset : 0);
 }

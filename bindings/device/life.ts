@@ -154,6 +154,7 @@ export class DeviceLife {
   /** The first table of a new device goes live at once. Throws what its targets' `preresume` throws. */
   start(text: string | readonly string[]): void {
     this.load(text);
+    this.#inactive?.restack((line) => this.#host.kernelLog(line));
     this.#swap();
     this.#resumeTargets();
   }

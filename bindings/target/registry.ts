@@ -6,7 +6,9 @@ import { linearTarget } from './linear.ts';
 import { multipathTarget } from './multipath/multipath.ts';
 import type { SelectorRegistry } from './multipath/selector/registry.ts';
 import { passthroughTarget } from './passthrough/passthrough.ts';
+import { stripedTarget } from './striped.ts';
 import type { TargetType } from './target.ts';
+import { zeroTarget } from './zero.ts';
 
 /** Names of targets: what stands as the third word of a table line. */
 const NAME = /^[^\s\\]{1,15}$/;
@@ -44,5 +46,5 @@ export class TargetRegistry {
 
 /** The targets that come with the library. Multipath takes its selectors from `selectors`, also ones registered later. */
 export function builtInTargets(selectors: SelectorRegistry): TargetType[] {
-  return [linearTarget, errorTarget, passthroughTarget, multipathTarget(selectors)];
+  return [errorTarget, linearTarget, stripedTarget, passthroughTarget, multipathTarget(selectors), zeroTarget];
 }
