@@ -98,6 +98,7 @@ export class BackingDevices {
         cacheDomain,
         ...(options.limits === undefined ? {} : { limits: options.limits }),
         limitsChanged: () => this.#host.limitsChanged(id),
+        wake: () => pump.schedule(),
       });
       if (options.queue !== undefined) {
         try {

@@ -337,6 +337,8 @@ export class DeviceLife {
       return Promise.reject(error);
     }
     this.#closing = this.#inOrder('close', undefined, () => this.#close());
+    // a suspend that waits would keep the close waiting
+    if (this.#state === 'suspending' && !this.#services.pump.poisoned) this.giveUpWaiting();
     return this.#closing;
   }
 
@@ -344,11 +346,15 @@ export class DeviceLife {
   giveUpWaiting(): void {
     const { pump } = this.#services;
     const before = this.#state;
+    const isFirst = !this.#isGivenUp;
     this.#state = 'closing';
     this.#isGivenUp = true;
-    // what was held back by a suspend has no table to go to any more
-    if (before === 'suspended') pump.core.exports.setExtents(this.#device.id, 0, 0, 0, this.#live?.level ?? 0);
-    else this.#live?.each('presuspend', (target) => target.presuspend?.(false));
+    if (isFirst && before === 'suspended') {
+      // what was held back by a suspend has no table to go to any more
+      pump.core.exports.setExtents(this.#device.id, 0, 0, 0, this.#live?.level ?? 0);
+    } else if (isFirst) {
+      this.#live?.each('presuspend', (target) => target.presuspend?.(false));
+    }
     pump.core.exports.setState(pump.time.now(), this.#device.id, DEVICE_RUNNING, 0);
     pump.core.exports.kick(pump.time.now(), this.#device.id);
     pump.drive();

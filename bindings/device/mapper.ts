@@ -372,6 +372,7 @@ export class DeviceMapper implements AsyncDisposable {
           return holder.device?.type === 'request';
         },
         changed: () => restackAbove(this.#mapped, id),
+        wake: () => this.#pump.schedule(),
       },
       checkElevator(options.elevator),
     );

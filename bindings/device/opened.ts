@@ -59,6 +59,8 @@ export interface BackingOptions {
   /** In place of the path's own. */
   readonly limits?: Partial<PathLimits>;
   limitsChanged(): void;
+  /** The core is to look again at what waits. */
+  wake(): void;
 }
 
 export class BackingDevice implements OpenedDevice, BackingView {
@@ -95,6 +97,7 @@ export class BackingDevice implements OpenedDevice, BackingView {
       name: word,
       hasRequests: this.isRequestStackable,
       changed: () => options.limitsChanged(),
+      wake: () => options.wake(),
     };
     this.queue = new QueueSettings(owner, ELEVATOR_DEFAULT);
     const set = core.exports.configureDevice;
@@ -113,6 +116,7 @@ export class BackingDevice implements OpenedDevice, BackingView {
     (path as Path & { onLimits?: (() => void) | undefined }).onLimits = () => {
       this.#applyLimits();
       options.limitsChanged();
+      options.wake();
     };
   }
 
