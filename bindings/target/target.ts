@@ -115,7 +115,7 @@ export interface TargetContext {
   log(line: string): void;
   /** True between presuspend and postsuspend of a noflush suspend. */
   isNoflushSuspending(): boolean;
-  /** Call `run` once after `delayMs`, on the device's clock (virtual in tests). Returns a function that cancels it. */
+  /** Call `run` once after `delayMs` (0 … 2^31-1), on the device's clock (virtual in tests). Returns a function that cancels it. */
   setTimer(delayMs: number, run: () => void): () => void;
   /** Now, nanoseconds on the device's clock: for constructors, timers and messages, which have no `io.nowNs`. */
   nowNs(): number;

@@ -241,7 +241,7 @@ class WorldContext extends FakeContext {
   }
 
   override setTimer(delayMs: number, run: () => void): () => void {
-    assert.ok(delayMs >= 0, `a timer of ${delayMs} ms`);
+    assert.ok(delayMs >= 0 && delayMs < 2 ** 31, `a timer of ${delayMs} ms`);
     this.timers += 1;
     let isOver = false;
     const over = (): void => {

@@ -13,8 +13,10 @@ import {
   switchRegions,
   unstriped,
 } from '../../bindings/index.ts';
+import { END_DONE } from '../../bindings/target/target.ts';
 import { VirtualTime } from '../../bindings/time/virtual-time.ts';
-import { poolFigures } from '../support/mapper-parts.ts';
+import { arenaOf, poolFigures } from '../support/mapper-parts.ts';
+import { probeTarget } from '../support/probe-target.ts';
 import { rejection, turns } from '../support/promise-state.ts';
 import { pattern } from '../support/random.ts';
 
@@ -35,7 +37,11 @@ interface World {
 async function world(run: (world: World) => Promise<void>): Promise<void> {
   const time = new VirtualTime();
   const logs: string[] = [];
-  const mapper = new DeviceMapper({ time, log: (line) => logs.push(line), limits: { devices: 8, bios: 512, requests: 256 } });
+  const mapper = new DeviceMapper({
+    time,
+    log: (line) => logs.push(line),
+    limits: { devices: 8, bios: 512, requests: 256, arenaBytes: 4194304 },
+  });
   const free = poolFigures(mapper);
   await run({ mapper, time, logs });
   while (mapper.devices.length > 0) {
@@ -241,6 +247,37 @@ test('flakey: a path that retries below sends the wrong byte again, and the righ
     assert.match((mapper.getDevice('pair') as MappedDevice).status(), / F 1 /);
     const stored = await over(time, (mapper.getDevice('pair') as MappedDevice).read(0, 1024));
     assert.equal([...stored.subarray(0, 2)], [7, 0x55]);
+  }));
+
+test('a target can spoil the bytes of its own I/O and no others, and none of a request', () =>
+  world(async ({ mapper, time }) => {
+    const said: boolean[] = [];
+    const places = [0, 511, 512, -1, 0.5, Number.NaN, 2 ** 32];
+    mapper.registerTarget(
+      probeTarget('spoiler', {
+        endIo: (io, { context }) => {
+          said.push(...places.map((at) => context.corruptRead(io.id, at, 9)));
+          said.push(context.corruptRead(io.id + 1, 0, 9), context.corruptWrite(0xffffffff, 0, 9));
+          context.restoreWrite(io.id);
+          return END_DONE;
+        },
+      }),
+    );
+    const spoiler = await over(time, mapper.createDevice({ name: 's', table: `0 2048 spoiler ${A}`, type: 'bio' }));
+    const before = Buffer.from(arenaOf(mapper).bytes);
+    const bytes = await over(time, spoiler.read(0, 512));
+    assert.equal(said, [true, true, false, false, false, false, false, false, false]);
+    assert.equal([bytes[0], bytes[1], bytes[510], bytes[511]], [9, 0, 0, 9]);
+    const changed = Buffer.from(arenaOf(mapper).bytes).reduce((count, byte, at) => count + (byte === before[at] ? 0 : 1), 0);
+    assert.ok(changed <= 2, `${changed} bytes of the arena have changed`);
+    said.length = 0;
+    await over(time, spoiler.flush());
+    assert.ok(said.every((isDone) => !isDone));
+
+    const request = await over(time, mapper.createDevice({ name: 'r', table: `0 2048 spoiler ${B}`, type: 'request' }));
+    said.length = 0;
+    assert.is((await over(time, request.read(0, 512)))[0], 0);
+    assert.ok(said.length > 0 && said.every((isDone) => !isDone));
   }));
 
 // ---- dust ------------------------------------------------------------------------------------------------------------

@@ -100,6 +100,16 @@ test('delay: many held at a time all go, in order', () => {
   assert.is(line.context.time.pending, 0);
 });
 
+test('delay: the longest delay takes all of its time', () => {
+  const longestMs = 2 ** 32 - 1;
+  const line = make(delayTarget, `0 512 delay /dev/loop0 0 ${longestMs}`);
+  ask(line, { id: 1 });
+  advance(line, longestMs * MS - MS);
+  assert.equal(line.context.remapped, []);
+  advance(line, MS);
+  assert.is(line.context.remapped.length, 1);
+});
+
 test('delay: a delay of 0 holds nothing, and an I/O that waited does not wait again', () => {
   const line = make(delayTarget, '0 512 delay /dev/loop0 0 0 /dev/loop0 0 9');
   assert.is(ask(line, { operation: OPERATION_READ }).verdict, MAP_REMAPPED);

@@ -29,6 +29,8 @@ import { HeldQueue } from './held-queue.ts';
 
 const HELD = 1;
 const NS_PER_MS = 1e6;
+/** The longest wait that a timer of the machine takes; what is due later is looked at then and waits on. */
+const WAIT_MS_MAX = 2 ** 31 - 1;
 
 /** Where one kind of I/O goes, and when. */
 class DelayClass {
@@ -99,7 +101,7 @@ class Delay implements Target {
     if (this.cancelTimer !== undefined && this.timerDueNs <= dueNs) return;
     this.cancelTimer?.();
     this.timerDueNs = dueNs;
-    this.cancelTimer = this.context.setTimer(Math.max(0, dueNs - nowNs) / NS_PER_MS, () => {
+    this.cancelTimer = this.context.setTimer(Math.min(Math.max(0, dueNs - nowNs) / NS_PER_MS, WAIT_MS_MAX), () => {
       this.cancelTimer = undefined;
       this.letGo(this.context.nowNs());
     });
