@@ -6,9 +6,9 @@
 //       the second of two stripes, in chunks of 8 KiB: what lies on that disk alone, e.g. to give each half of a
 //       drive that stripes inside to its own user
 //
-// The length is a multiple of the chunk and must be given: `*` does not know of stripes. With chunk `c` and `n` stripes, sector `s` lies
-// at `floor(s / c) · c · n + stripe · c + s mod c` behind the offset. Only the first `length` sectors behind the offset are
-// looked for when the table is loaded, as in the kernel: I/O that then lies beyond the device's end fails.
+// The length is a multiple of the chunk and must be given: `*` does not know of stripes. With chunk `c` and `n` stripes,
+// sector `s` lies at `floor(s / c) · c · n + stripe · c + s mod c` behind the offset. Only the first `length` sectors behind
+// the offset are looked for when the table is loaded, as in the kernel: I/O that then lies beyond the device's end fails.
 //
 //   status   nothing
 //   table    the words as they were given

@@ -19,6 +19,7 @@ import { arenaOf, poolFigures } from '../support/mapper-parts.ts';
 import { probeTarget } from '../support/probe-target.ts';
 import { rejection, turns } from '../support/promise-state.ts';
 import { pattern } from '../support/random.ts';
+import { TemporaryFolder } from '../support/temporary-folder.ts';
 
 const test = suite('device: fault targets');
 
@@ -84,6 +85,13 @@ test('delay: reads, writes and flushes take their time, and status tells what is
     const reading = device.read(0, bytes.length);
     assert.is(await took(time, reading), 5);
     assert.is(Buffer.compare(await reading, bytes), 0);
+    using folder = new TemporaryFolder();
+    const file = { device: `${folder.file('a', 65536)}?mode=inline`, delayMs: 500 };
+    const cached = delay({ read: { ...file, delayMs: 1 }, write: { ...file, delayMs: 2 }, flush: file });
+    const flushed = await over(time, mapper.createDevice({ name: 'cached', table: cached }));
+    assert.is(await took(time, flushed.write(bytes, 0)), 2);
+    assert.is(await took(time, flushed.flush()), 500);
+    await over(time, flushed.close());
     const all = [device.read(0, 512), device.read(4096, 512), device.write(bytes, 0)];
     await turns();
     time.advanceTo(time.now());

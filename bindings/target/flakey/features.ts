@@ -26,6 +26,14 @@ export interface FlakeyFeatures {
   randomWriteCorrupt: number | undefined;
 }
 
+const NAMES = [
+  'error_reads',
+  'drop_writes',
+  'error_writes',
+  'corrupt_bio_byte',
+  'random_read_corrupt',
+  'random_write_corrupt',
+] as const;
 const WORDS_MAX = 11;
 const BYTE_WORDS = 4;
 const PARTS = 1_000_000_000;
@@ -83,7 +91,7 @@ function readFeature(words: ArgumentReader, features: FlakeyFeatures): void {
       return;
     default:
       words.fail('Unrecognised flakey feature requested', {
-        detail: `expected error_reads, drop_writes, error_writes, corrupt_bio_byte, random_read_corrupt or random_write_corrupt, got "${word}"`,
+        detail: `expected ${NAMES.join(', ')}, got "${word}"`,
       });
   }
 }

@@ -4,12 +4,12 @@
 //   switch <paths> <region sectors> 0 {<device> <offset>} × paths
 //
 //   0 2097152 switch 2 2048 0 /dev/sda 0 /dev/sdb 0
-//   dmsetup message NAME 0 set_region_mappings 0:1 :0 R2,3e
-//       two ports, regions of 1 MiB; the first on port 1, the second on port 0, and so on in turn
+//   dmsetup message NAME 0 set_region_mappings 0:1 :0 R2,3fe
+//       two ports, regions of 1 MiB; the first on port 1, the second on port 0, and so on to the end
 //
 // A sector lies at the same place behind the offset of every path; only which path is taken changes. Until a message
-// says otherwise region `r` goes to path `r` modulo the number of paths. The 0 is the number of optional words, of which there are none.
-// Up to 65534 paths and 2^26 regions; the length must be given, `*` does not know how it is meant.
+// says otherwise region `r` goes to path `r` modulo the number of paths. The 0 is the number of optional words, of which
+// there are none. Up to 65534 paths and 2^26 regions; the length must be given, `*` does not know how it is meant.
 //
 //   set_region_mappings <words>     in hexadecimal digits: INDEX:PATH sets a region, :PATH the one behind the last,
 //                                   RN,M repeats the last N for the next M regions. Words before a bad one are obeyed.
@@ -18,8 +18,8 @@
 //   table    the words as they were given; what messages have set is not in it
 //
 // I/O is cut at regions. A DISCARD is not cut and goes to the path of its first region, for all paths lead to the same
-// storage; WRITE_ZEROES is not taken, as in the kernel. The kernel sends no flush to a switch; here one goes, in turn, to one path of
-// each write cache.
+// storage; WRITE_ZEROES is not taken, as in the kernel. The kernel sends no flush to a switch; here one goes, in turn, to
+// one path of each write cache.
 
 import { OPERATION_FLUSH, STATUS_OK } from '../../../assembly/abi.ts';
 import { RqdmError } from '../../errors.ts';
