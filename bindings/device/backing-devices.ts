@@ -99,6 +99,7 @@ export class BackingDevices {
         ...(options.limits === undefined ? {} : { limits: options.limits }),
         limitsChanged: () => this.#host.limitsChanged(id),
         wake: () => pump.schedule(),
+        enter: (change) => pump.enterNow(change),
       });
       if (options.queue !== undefined) {
         try {

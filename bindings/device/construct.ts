@@ -25,11 +25,42 @@ export function construct(type: LoadedLine['type'], line: TableLine, context: Ta
 
 export function destroyTarget(host: TableHost, { target, type }: LoadedLine): void {
   try {
-    target.destroy?.();
+    guarded(host, type.name, 'destroy', () => expectNothing(target.destroy?.()));
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    host.log(`target ${type.name} of ${host.deviceName}: hook destroy threw: ${text}`);
+    host.log((error as Error).message);
   }
+}
+
+/** Runs a hook of a target; what it throws has the target's and the hook's name. RqdmErrors are what it wants to say. */
+export function guarded<T>(host: Pick<TableHost, 'deviceName'>, target: string, hook: string, run: () => T): T {
+  try {
+    return run();
+  } catch (cause) {
+    if (cause instanceof RqdmError) throw cause;
+    const who = `target ${target} of ${host.deviceName}: hook ${hook}`;
+    const text =
+      cause instanceof UnexpectedAnswer ? cause.message : `threw: ${cause instanceof Error ? cause.message : String(cause)}`;
+    throw new RqdmError('ERR_RQDM_HOOK', `${who} ${text}`, { cause, errno: 'EINVAL' });
+  }
+}
+
+class UnexpectedAnswer extends Error {}
+
+export function expectText(said: unknown): string {
+  if (typeof said === 'string') return said;
+  throw unexpected(said, 'a text');
+}
+
+/** Hooks return at once: a promise would be waited for by nobody. */
+export function expectNothing(said: unknown): void {
+  if (typeof said === 'object' && said !== null && 'then' in said) throw unexpected(said, 'nothing');
+}
+
+function unexpected(said: unknown, expected: string): UnexpectedAnswer {
+  const isPromise = typeof said === 'object' && said !== null && 'then' in said;
+  // its rejection must not end the process
+  if (isPromise) void Promise.resolve(said).catch(() => {});
+  return new UnexpectedAnswer(`returned ${isPromise ? 'a promise' : String(said)}: expected ${expected}`);
 }
 
 export function freeSlot(pump: Pump): number {

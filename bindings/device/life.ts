@@ -255,7 +255,7 @@ export class DeviceLife {
 
   #resumeTargets(): void {
     const live = this.#live as LoadedTable;
-    for (const { target } of live.lines) target.preresume?.();
+    live.preresume();
     live.each('resume', (target) => target.resume?.());
     this.#setState('running', DEVICE_RUNNING);
     this.#services.pump.drive();
@@ -275,7 +275,7 @@ export class DeviceLife {
     try {
       live.restack();
     } catch (error) {
-      // a stretch that lies outside of its device by now: its I/O fails there, the limits stay
+      // a stretch that lies outside of its device by now (its I/O fails there), or a target that will not: the limits stay
       this.#services.log(`${this.#device.name}: ${error instanceof Error ? error.message : String(error)}`);
       return;
     }

@@ -13,7 +13,7 @@ import type { Core } from '../core/core.ts';
 import type { Path } from '../path/path.ts';
 import type { DeviceReference, PathLimits } from '../path/reference.ts';
 import { type DeviceQueue, type QueueOwner, QueueSettings } from './queue-settings.ts';
-import { completed } from './stacked-limits.ts';
+import { checkedLimits, completed } from './stacked-limits.ts';
 
 /** A device that can stand in a table. */
 export interface OpenedDevice extends DeviceReference {
@@ -61,6 +61,8 @@ export interface BackingOptions {
   limitsChanged(): void;
   /** The core is to look again at what waits. */
   wake(): void;
+  /** `change` calls into the core: now, or as soon as no hook and no path runs. */
+  enter(change: () => void): void;
 }
 
 export class BackingDevice implements OpenedDevice, BackingView {
@@ -90,6 +92,7 @@ export class BackingDevice implements OpenedDevice, BackingView {
     this.sizeSectors = Math.ceil(path.sizeBytes / 512);
     this.cacheDomain = options.cacheDomain;
     this.#ownLimits = options.limits ?? {};
+    checkedLimits({ ...path.limits, ...this.#ownLimits });
     this.isRequestStackable = path.queue !== 'bio';
     const owner: QueueOwner = {
       core,
@@ -114,9 +117,11 @@ export class BackingDevice implements OpenedDevice, BackingView {
       set(id, SETTING_NO_PLUG, 1);
     }
     (path as Path & { onLimits?: (() => void) | undefined }).onLimits = () => {
-      this.#applyLimits();
-      options.limitsChanged();
-      options.wake();
+      options.enter(() => {
+        this.#applyLimits();
+        options.limitsChanged();
+        options.wake();
+      });
     };
   }
 

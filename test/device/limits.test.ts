@@ -115,7 +115,7 @@ test('a target may change the stacked limits; one whose limits throw refuses the
     device.load('0 128 own mem:b?size=64K');
     assert.unreachable();
   } catch (error) {
-    assert.match((error as Error).message, /limits or iterateDevices threw: none today/);
+    assert.match((error as Error).message, /target own of d: hook limits threw: none today/);
     assert.is((error as { code: string }).code, 'ERR_RQDM_HOOK');
   }
   assert.equal(poolFigures(mapper), free);
