@@ -155,7 +155,6 @@ function isOverLimits(device: Device, request: Request): bool {
 
 /** A limit went down after it was made: its bios begin anew, before all that wait. */
 function splitAgain(device: Device, request: Request): void {
-  const waiting = waitingOf(device);
   let reversed = changetype<Bio>(0);
   for (let bio = request.bioHead; bio; ) {
     const following = bio.next;
@@ -167,7 +166,7 @@ function splitAgain(device: Device, request: Request): void {
     const before = reversed.next;
     if (!reversed.firstStatus) reversed.firstStatus = request.firstStatus;
     device.waiting++;
-    prependBio(waiting, reversed);
+    prependBio(waitingOf(device), reversed);
     reversed = before;
   }
   request.bioHead = changetype<Bio>(0);
