@@ -182,4 +182,55 @@ test('the scheduler changes while nothing is queued, running and suspended, and 
   await device.read(0, 65536);
 });
 
+const SCHEDULERS = ['none', 'scan', 'kyber', 'mq-deadline'] as const;
+
+for (const type of ['request', 'bio'] as const) {
+  test(`the scheduler changes while requests are queued, running and suspended, and no I/O is lost (${type})`, async () => {
+    await using virtual = new VirtualMapper();
+    const { mapper } = virtual;
+    mapper.attach('/dev/sda', 'mem:slow?size=4M&delay=1ms&serial=one');
+    const device = await mapper.createDevice({ name: 'd', table: '0 8192 passthrough /dev/sda 0', type });
+    const queue = type === 'request' ? device.queue : mapper.backing('/dev/sda')!.queue;
+    queue.set('nomerges', 2);
+    let ended = 0;
+    const writes: Promise<unknown>[] = [];
+    for (const [round, scheduler] of [...SCHEDULERS, ...SCHEDULERS.toReversed()].entries()) {
+      for (let index = 0; index < 32; index++) {
+        const position = ((index * 37 + round) % 512) * 4096;
+        writes.push(device.write(pattern(position, 4096, 1), position).then(() => ended++));
+      }
+      await virtual.advance(2);
+      assert.ok(ended < writes.length, 'requests are queued');
+      if (round % 3 === 2) {
+        const suspended = device.suspend();
+        queue.set('scheduler', scheduler);
+        await virtual.run(suspended);
+        await virtual.run(device.resume());
+      } else {
+        queue.set('scheduler', scheduler);
+      }
+      assert.is(queue.get('scheduler'), scheduler);
+      assert.match(queue.show('scheduler'), new RegExp(`\\[${scheduler}\\]`));
+    }
+    await virtual.run(Promise.all(writes));
+    assert.is(ended, 256);
+    const back = await virtual.run(device.read(0, 4096));
+    assert.is(Buffer.compare(back, pattern(0, 4096, 1)), 0);
+  });
+}
+
+test('each scheduler has its own settings, in the units of the kernel', async () => {
+  await using mapper = new DeviceMapper();
+  const { queue } = await mapper.openDevice([`${A}#1`], { elevator: 'kyber' });
+  assert.is(queue.get('read_lat_nsec'), 2_000_000);
+  assert.is(queue.get('write_lat_nsec'), 10_000_000);
+  queue.set('read_lat_nsec', '500000');
+  assert.is(queue.get('read_lat_nsec'), 500_000);
+  queue.set('scheduler', 'scan');
+  assert.is(thrown(() => queue.get('read_lat_nsec'))['errno'], 'ENOENT');
+  queue.set('scheduler', 'kyber');
+  assert.is(queue.get('read_lat_nsec'), 2_000_000);
+  assert.is(queue.show('scheduler'), 'mq-deadline [kyber] scan none');
+});
+
 test.run();
