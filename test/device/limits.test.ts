@@ -2,8 +2,12 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { Core } from '../../bindings/core/core.ts';
+import { completeLimits, coreCapacities } from '../../bindings/device/limits.ts';
+import { BackingDevice } from '../../bindings/device/opened.ts';
 import { completed, type QueueLimits, stack } from '../../bindings/device/stacked-limits.ts';
 import { DeviceMapper, type MappedDevice } from '../../bindings/index.ts';
+import type { Path } from '../../bindings/path/path.ts';
 import type { PathLimits } from '../../bindings/path/reference.ts';
 import { VirtualTime } from '../../bindings/time/virtual-time.ts';
 import { poolFigures } from '../support/mapper-parts.ts';
@@ -171,6 +175,37 @@ test('a change below goes up the whole stack at once, and back', async () => {
   assert.is(mapper.backing('/dev/sda')!.queue.get('max_sectors_kb'), before[0]);
   queue.set('max_sectors_kb', queue.get('max_hw_sectors_kb'));
   assert.equal(shown(), before);
+});
+
+test('what a path tells of its limits is taken over at once; what was given in their place stays', () => {
+  const core = new Core(coreCapacities(completeLimits()));
+  const path = {
+    word: 'fake',
+    sizeBytes: 4096,
+    isReadOnly: false,
+    hasCache: true,
+    hasFua: true,
+    cacheKey: 'fake',
+    depth: 4,
+    limits: PLAIN,
+    onLimits: undefined as (() => void) | undefined,
+  };
+  let told = 0;
+  const device = new BackingDevice(core, path as unknown as Path, {
+    id: 0,
+    number: '8:0',
+    word: '/dev/sda',
+    cacheDomain: 1,
+    limits: { maxSegments: 5 },
+    limitsChanged: () => told++,
+    wake: () => {},
+    enter: (change) => change(),
+  });
+  assert.equal([device.limits.maxSectors, device.limits.maxSegments, device.hasFua], [2560, 5, true]);
+  path.limits = { ...PLAIN, maxSectors: 16, maxSegments: 64, maxDiscardSectors: 8 };
+  path.onLimits?.();
+  assert.equal([device.limits.maxSectors, device.limits.maxSegments, device.limits.maxDiscardSectors], [16, 5, 8]);
+  assert.is(told, 1);
 });
 
 interface Stack {
