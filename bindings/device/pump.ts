@@ -52,6 +52,7 @@ import type { Path, PathSink } from '../path/path.ts';
 import type { Time, Turn } from '../time/time.ts';
 import type { Arena } from './arena.ts';
 import { Bounce } from './bounce.ts';
+import { callApart } from './call-apart.ts';
 import { Decisions, type TargetSlot } from './decisions.ts';
 
 const SUBMIT_WORDS = SUBMIT_BYTES / 4;
@@ -491,16 +492,5 @@ export class Pump implements PathSink {
   /** Throws if the core has failed. */
   assertAlive(): void {
     if (this.poisoned) throw this.poisoned;
-  }
-}
-
-/** What a listener throws goes to the process, as with every emitter, but keeps nobody else from being told. */
-export function callApart(run: () => void): void {
-  try {
-    run();
-  } catch (error) {
-    process.nextTick(() => {
-      throw error;
-    });
   }
 }
