@@ -10,15 +10,16 @@
 //            not begun, of the path that hangs   STATUS_TIMEOUT: it was never performed, nor will be
 //            not begun, of other paths           moved to another thread
 //            begun, a read or flush              STATUS_TIMEOUT, and the payload's range is quarantined
-//            begun, a write                      held until the thread answers or leaves (rule 11); after
-//                                                `unknownFateMs` STATUS_UNKNOWN_FATE, and quarantined
+//            begun, a write (or what else        held until the thread answers or leaves (rule 11); after
+//            changes what is stored)             `unknownFateMs` STATUS_UNKNOWN_FATE, and quarantined
 //          What the thread answers later is counted in `lateAnswers` and otherwise ignored.
 
-import { OPERATION_WRITE, STATUS_TIMEOUT, STATUS_TRANSPORT, STATUS_UNKNOWN_FATE } from '../../assembly/abi.ts';
+import { STATUS_TIMEOUT, STATUS_TRANSPORT, STATUS_UNKNOWN_FATE } from '../../assembly/abi.ts';
+import { hasPayload, isWriting } from './operation.ts';
 import type { PathSink } from './path.ts';
 import { PoolTasks, type RunOutcome } from './pool-tasks.ts';
 import { BELL_ARMED, BELL_BYTES, BELL_WAKE, ringBell } from './ring.ts';
-import type { LooseEntry, PoolClient, RingThread } from './ring-thread.ts';
+import { type LooseEntry, type PoolClient, type RingThread, segmentsOf } from './ring-thread.ts';
 import { type Lane, type PoolSeat, Seating } from './seating.ts';
 import { ShareJudges } from './share-judge.ts';
 import type { SharedMemory } from './shared-memory.ts';
@@ -287,10 +288,11 @@ export class PathPool {
   #giveUp(held: HeldEntry): void {
     this.#held.delete(held);
     this.#quarantine(held.entry, held.gone);
-    this.#settle(held.entry, held.entry.operation === OPERATION_WRITE ? STATUS_UNKNOWN_FATE : STATUS_TIMEOUT);
+    this.#settle(held.entry, isWriting(held.entry.operation) ? STATUS_UNKNOWN_FATE : STATUS_TIMEOUT);
   }
 
   #quarantine(entry: LooseEntry, gone: Promise<void>): void {
+    if (!hasPayload(entry.operation)) return;
     if (entry.segments === undefined) {
       this.#options.quarantine(entry.address, entry.bytes, gone);
       return;
@@ -320,7 +322,7 @@ export class PathPool {
     const moved = new Set<RingThread>();
     for (const entry of entries) {
       const isHung = hung === undefined || entry.client === hung;
-      if (entry.isTaken && (entry.operation === OPERATION_WRITE || !isHung)) {
+      if (entry.isTaken && (isWriting(entry.operation) || !isHung)) {
         this.#held.add({ entry, deadlineMs: thread.progressAtMs + this.#options.unknownFateMs, gone });
       } else if (isHung) {
         if (entry.isTaken) this.#quarantine(entry, gone);
@@ -336,7 +338,6 @@ export class PathPool {
   #submitAgain(entry: LooseEntry): RingThread {
     const { thread, handle } = (this.#seating.seatOf(entry.client) as PoolSeat).lanes[0];
     const { segments } = entry;
-    const count = segments === undefined ? 1 : segments.length / 2;
     thread.submit(
       handle,
       entry.id,
@@ -344,7 +345,7 @@ export class PathPool {
       entry.position,
       entry.bytes,
       entry.address,
-      count,
+      segmentsOf(entry),
       segments ?? new Uint32Array(0),
       0,
     );
