@@ -147,6 +147,9 @@ function checkSimulated(word: string, kind: BackingWord['kind'], options: WordOp
   if (kind !== 'simulated' && given !== undefined) {
     throw new RqdmError('ERR_RQDM_WORD', `${word}: option '${given[0]}' is for sim:`);
   }
+  if (keepsData === false && options.sizeBytes === undefined) {
+    throw new RqdmError('ERR_RQDM_WORD', `${word}: option 'size' is missing: expected one, as nothing is kept that has a size`);
+  }
   if (kind === 'simulated' && options.mode !== undefined) {
     throw new RqdmError('ERR_RQDM_WORD', `${word}: option 'mode' is for calls that may wait: sim: has no thread and no mode`);
   }
