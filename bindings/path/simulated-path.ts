@@ -61,6 +61,8 @@ class Call {
 export class SimulatedPath extends KnownPath implements Path {
   readonly loop = 'evented';
   inFlight = 0;
+  /** Made so far: as many as there were calls at a time. */
+  records = 0;
   readonly #sink: PathSink;
   readonly #time: Time;
   readonly #device: SimulatedDevice;
@@ -96,7 +98,7 @@ export class SimulatedPath extends KnownPath implements Path {
     segmentTable: Uint32Array,
     segmentIndex: number,
   ): void {
-    const call = this.#free ?? new Call();
+    const call = this.#free ?? this.#makeCall();
     this.#free = call.next;
     call.next = undefined;
     call.id = id;
@@ -119,6 +121,11 @@ export class SimulatedPath extends KnownPath implements Path {
       this.#lastWaiting.next = call;
       this.#lastWaiting = call;
     }
+  }
+
+  #makeCall(): Call {
+    this.records++;
+    return new Call();
   }
 
   #begin(call: Call, atNs: number): void {
