@@ -4,8 +4,8 @@
 // Sharing: paths share a few threads; one whose calls turn out slow gets threads of its own (seating.ts).
 // Life:    threads start at the first dispatch. A ring's task ends after an idle time and is run again when there is work.
 //          While I/O is in flight a timer that holds the event loop keeps the process alive, otherwise nothing does.
-// Death:   a thread that is gone is fenced: all that was in flight on it ends with STATUS_TRANSPORT, the next I/O starts
-//          a fresh thread.
+// Death:   a thread that is gone is fenced: what was in flight on it ends with STATUS_TRANSPORT, the next I/O starts a
+//          fresh thread. What paths had waiting behind the call of another one that it died in goes on elsewhere.
 // Hanging: no answer for `hangMs`. Node cannot end a thread inside a system call, so it is left alone and written off:
 //            not begun, of the path that hangs   STATUS_TIMEOUT: it was never performed, nor will be
 //            not begun, of other paths           moved to another thread
@@ -199,9 +199,21 @@ export class PathPool {
       if (this.#closing === undefined || thread.inFlight === 0) return;
     }
     if (outcome.error !== undefined) this.#options.report?.('a path worker is gone', outcome.error);
-    for (const entry of thread.takeBack()) this.#settle(entry, STATUS_TRANSPORT);
-    this.#seating.replace(thread);
+    this.#buryThread(thread);
     this.#wakeTouched();
+  }
+
+  #buryThread(thread: RingThread): void {
+    const entries = thread.takeBack();
+    const fatal = this.#closing === undefined ? entries.find((entry) => entry.isTaken) : undefined;
+    this.#seating.replace(thread);
+    const moved = new Set<RingThread>();
+    for (const entry of entries) {
+      // Each death takes at least the call with it in which it happened, so nothing is moved for ever.
+      if (fatal === undefined || entry.isTaken || entry.client === fatal.client) this.#settle(entry, STATUS_TRANSPORT);
+      else moved.add(this.#submitAgain(entry));
+    }
+    for (const other of moved) this.kick(other);
   }
 
   #settle(entry: LooseEntry, status: number, goodBytes = 0): void {
@@ -315,7 +327,7 @@ export class PathPool {
       if (closing === undefined) this.#seating.isolate(seat);
     }
     this.#stuckThreads++;
-    if (closing === undefined) {
+    if (closing === undefined && this.#closing === undefined) {
       const of = stuck === undefined ? '' : ` (path ${stuck.client.word})`;
       this.#options.report?.(`a path worker has not answered for ${this.#options.hangMs} ms${of}; its thread is left behind`);
     }
@@ -394,6 +406,12 @@ export class PathPool {
     for (const thread of this.#threads) thread.stop();
     clearInterval(this.#watchdog);
     await this.#tasks.close(graceMs);
+    // Tasks that have ended are told of in this turn.
+    await new Promise((resolve) => setImmediate(resolve));
+    // What is left sits in threads that cannot be ended: of a write nobody knows.
+    for (const thread of [...this.#threads]) if (thread.inFlight > 0) this.#abandon(thread);
+    for (const held of [...this.#held]) this.#giveUp(held);
+    this.#wakeTouched();
     this.#isWatchdogHeld = false;
   }
 }
