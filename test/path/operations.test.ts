@@ -263,4 +263,24 @@ test('ranges of discards take their room in a ring and give it back', () => {
   assert.ok(entries.every(({ segments }) => segments?.length === 4 * 256));
 });
 
+test('more discards than a ring holds wait with their ranges, and all are done', () =>
+  withBench(async (bench) => {
+    const path = bench.open('mem:a?size=2M&mode=worker');
+    const address = bench.arena.allocate(2 ** 21);
+    bench.arena.bytes.fill(1, address, address + 2 ** 21);
+    await bench.run(path, OPERATION_WRITE, 0, 2 ** 21, [address, 2 ** 21]);
+    for (let i = 0; i < 2000; i++) {
+      bench.issueDiscard(path, 10_000 + i, [
+        [i, 1],
+        [4095 - i, 1],
+      ]);
+    }
+    path.kick();
+    await bench.sink.until(2001);
+    for (let i = 0; i < 2000; i++) assert.equal(bench.sink.only(10_000 + i), { status: STATUS_OK, goodSectors: 2 });
+    await bench.run(path, OPERATION_READ, 0, 2 ** 21, [address, 2 ** 21]);
+    const expected = Buffer.alloc(2 ** 21).fill(1, 2000 * 512, 2096 * 512);
+    assert.ok(bench.bytes(address, 2 ** 21).equals(expected));
+  }));
+
 test.run();

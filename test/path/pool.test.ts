@@ -200,6 +200,79 @@ test('what waits behind a call that hangs is never performed later, and goes on 
     { sharedThreads: 1 },
   ));
 
+test('a discard that hangs is held as a write is, and has no payload to quarantine', () =>
+  withBench(async (bench) => {
+    const { path, gate } = bench.gatePath('a');
+    setTrap(gate, ACTION_WAIT);
+    bench.issueDiscard(path, 1, [
+      [TRAP, 8],
+      [TRAP + 100, 8],
+    ]);
+    path.kick();
+    await performed(gate, 1);
+    bench.pass(30_000);
+    assert.is(bench.sink.count, 0);
+    bench.pass(30_000);
+    assert.equal(bench.sink.only(1), { status: STATUS_UNKNOWN_FATE, goodSectors: 0 });
+    assert.not(bench.arena.hasQuarantine);
+    open(gate);
+    await until(() => bench.pool.lateAnswers === 1);
+  }));
+
+test('ranges and pieces that wait behind a call that hangs go on elsewhere as they are', () =>
+  withBench(
+    async (bench) => {
+      const stuck = bench.gatePath('stuck');
+      const well = bench.open('mem:a?size=64K&mode=worker');
+      const base = bench.arena.allocate(16384);
+      bench.arena.bytes.fill(1, base, base + 8192);
+      await bench.run(well, OPERATION_WRITE, 0, 8192, [base, 8192]);
+      setTrap(stuck.gate, ACTION_WAIT);
+      bench.issue(stuck.path, OPERATION_READ, TRAP * 512, 512, base + 8192);
+      bench.issueDiscard(well, 100, [
+        [1, 1],
+        [3, 2],
+      ]);
+      well.issue(101, OPERATION_READ, 0, 8192, 0, 2, new Uint32Array([base, 4096, base + 12288, 4096]), 0);
+      stuck.path.kick();
+      well.kick();
+      await performed(stuck.gate, 1);
+      bench.pass(30_000);
+      await bench.sink.until(4);
+      assert.equal(bench.sink.only(100), { status: STATUS_OK, goodSectors: 3 });
+      assert.equal(
+        [0, 1, 2, 3, 4, 5].map((sector) => bench.arena.bytes[base + sector * 512]),
+        [1, 0, 1, 0, 0, 1],
+      );
+      assert.is(bench.arena.bytes[base + 12288], 1);
+      open(stuck.gate);
+      await until(() => bench.pool.stuckThreads === 0);
+    },
+    { sharedThreads: 1 },
+  ));
+
+test('what other paths had behind the call that a thread died in goes on elsewhere, and only once', () =>
+  withBench(
+    async (bench) => {
+      const fatal = bench.gatePath('fatal');
+      const well = bench.gatePath('well');
+      setTrap(fatal.gate, ACTION_EXIT);
+      const base = bench.arena.allocate(8192);
+      const died = bench.issue(fatal.path, OPERATION_WRITE, TRAP * 512, 4096, base);
+      const behind = bench.issue(fatal.path, OPERATION_READ, 0, 512, base);
+      const other = bench.issue(well.path, OPERATION_WRITE, 0, 4096, base + 4096);
+      fatal.path.kick();
+      well.path.kick();
+      await bench.sink.until(3);
+      assert.equal(
+        [died, behind, other].map((id) => bench.sink.only(id).status),
+        [STATUS_TRANSPORT, STATUS_TRANSPORT, STATUS_OK],
+      );
+      assert.equal([Atomics.load(fatal.gate, GATE_PERFORMED), Atomics.load(well.gate, GATE_PERFORMED)], [1, 1]);
+    },
+    { sharedThreads: 1 },
+  ));
+
 test('a path that hangs every thread is barred until one is back', () =>
   withBench(async (bench) => {
     const { path, gate } = bench.gatePath('a');
