@@ -17,6 +17,8 @@ export const ACTION_WAIT = 1;
 /** The same in a system call, out of which no thread can be ended. */
 export const ACTION_SYSTEM_CALL = 2;
 export const ACTION_DIE = 3;
+/** Does all at once, but waits with the answer. */
+export const ACTION_ANSWER_LATE = 4;
 
 export const RUBBISH = 0xbb;
 
@@ -39,6 +41,11 @@ export function create(data: unknown): Backend {
       switch (Atomics.load(gate, GATE_ACTION)) {
         case ACTION_NONE:
           return inner.perform(arena, word, position, bytes, address, segments, table, index);
+        case ACTION_ANSWER_LATE: {
+          const status = inner.perform(arena, word, position, bytes, address, segments, table, index);
+          Atomics.wait(gate, GATE_OPEN, 0);
+          return status;
+        }
         case ACTION_DIE:
           process.exit(3);
           break;
