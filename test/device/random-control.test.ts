@@ -11,6 +11,7 @@ import { VirtualTime } from '../../bindings/time/virtual-time.ts';
 import { poolFigures } from '../support/mapper-parts.ts';
 import { turns } from '../support/promise-state.ts';
 import { Random } from '../support/random.ts';
+import { runUntilSettled } from '../support/virtual-mapper.ts';
 
 const test = suite('device: random control');
 
@@ -167,13 +168,7 @@ test(`${SEEDS.length} lives end with every promise settled and every record free
       life.step();
       if (life.random.onceIn(3)) await turns(1);
     }
-    let isClosed = false;
-    const closing = mapper.close().finally(() => {
-      isClosed = true;
-    });
-    closing.catch(() => {});
-    await time.until(() => isClosed);
-    await closing;
+    await runUntilSettled(time, mapper.close());
     await turns(3);
     assert.equal(life.strange, [], `RQDM_SEED=${seed}`);
     assert.equal([...life.open], [], `still open, RQDM_SEED=${seed}`);
