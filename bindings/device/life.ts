@@ -10,6 +10,7 @@ import {
   FIGURE_DELAYED,
   FIGURE_IN_FLIGHT,
 } from '../../assembly/abi.ts';
+import { publishState } from '../channels.ts';
 import { RqdmError } from '../errors.ts';
 import { checkReplacement, checkTypeChange } from '../table/check.ts';
 import type { MappedDevice } from './device.ts';
@@ -165,6 +166,7 @@ export class DeviceLife {
     const { pump } = this.#services;
     pump.core.exports.setState(pump.time.now(), this.#device.id, number, this.#isNoflush ? 1 : 0);
     if (state === 'running') this.#isNoflush = false;
+    pump.afterwards(() => publishState(state, this.#device));
   }
 
   /** Resolves when `holds` is true; looked at after every drive of the core. */
