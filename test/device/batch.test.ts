@@ -84,7 +84,7 @@ test('what cannot be asked is refused with the entry and what was expected, noth
   const good: Entry = [1, 0, 512, lease.address];
   lease.bytes.fill(1);
   for (const [bad, code, text] of [
-    [[3, 0, 512, lease.address], 'ERR_RQDM_BATCH', /entry 1: operation is 3: expected 0 \(read\)/],
+    [[4, 0, 512, lease.address], 'ERR_RQDM_BATCH', /entry 1: operation is 4: expected 0 \(read\)/],
     [[0, 100, 512, lease.address], 'ERR_RQDM_ALIGNMENT', /entry 1: position is 100: expected a multiple of 512/],
     [[0, -512, 512, lease.address], 'ERR_RQDM_ALIGNMENT', /position is -512/],
     [[0, Number.NaN, 512, lease.address], 'ERR_RQDM_ALIGNMENT', /position is NaN/],
@@ -108,7 +108,7 @@ test('an empty batch resolves at once, and refused and empty ones keep no device
   await using mapper = new DeviceMapper();
   const device = await mapper.openDevice('mem:a?size=64K');
   assert.is(await device.batch(batchOf([])), 0);
-  await rejection(device.batch(batchOf([[9, 0, 0, 0]])));
+  await rejection(device.batch(batchOf([[10, 0, 0, 0]])));
   await device.close();
 });
 
