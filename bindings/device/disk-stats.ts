@@ -22,7 +22,7 @@ export interface DiskStats {
   readonly flushes: { readonly ios: number; readonly ms: number };
   /** I/Os begun and not ended. */
   readonly inFlight: number;
-  /** Time with any I/O in flight, milliseconds, up to when there was last none. */
+  /** Time with any I/O in flight, milliseconds, up to when one last ended. */
   readonly busyMs: number;
   /** Sum of all times in flight, milliseconds. */
   readonly weightedMs: number;

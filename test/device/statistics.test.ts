@@ -123,6 +123,13 @@ test('disk statistics count I/Os, merges, sectors and times in the columns of th
   assert.equal(stats.columns, [1, 1, 16, 2, 1, 0, 1, 2, 0, 6, 6, 1, 0, 16, 2, 0, 0]);
   assert.equal(stats.reads, { ios: 1, merges: 1, sectors: 16, ms: 2 });
   assert.equal([stats.writes.sectors, stats.discards.sectors, stats.busyMs, stats.weightedMs], [1, 16, 6, 6]);
+  await settle(device.read(0, 512));
+  const first = device.read(0, 512);
+  time.advanceTo(time.now() + 1e6);
+  const second = device.read(8192, 512);
+  await settle(first);
+  assert.equal([device.diskStats().inFlight, device.diskStats().busyMs], [1, 10]);
+  await settle(second);
   await settle(mapper.close());
 });
 
