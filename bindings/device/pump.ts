@@ -141,21 +141,25 @@ export class Pump implements PathSink {
    * `tag` is settler << TAG_BITS | index.
    */
   submit(device: number, operation: number, sector: number, sectors: number, address: number, tag: number): void {
-    const submissions = this.#submissions;
-    if (submissions.isFull) {
-      if (this.#isDriving) {
-        // called from a hook: the core cannot be entered, so this one waits
-        submissions.wait(device, operation, sector, sectors, address, tag);
-        this.#hasCompleted = true;
-        return;
-      }
-      try {
-        submissions.give();
-      } catch (error) {
-        this.#poison(error);
-      }
+    if (this.#submissions.isFull && !this.#makeRoom()) {
+      this.#submissions.wait(device, operation, sector, sectors, address, tag);
+      return;
     }
-    submissions.add(device, operation, sector, sectors, address, tag);
+    this.#submissions.add(device, operation, sector, sectors, address, tag);
+  }
+
+  /** False, called from a hook: the core cannot be entered now, so the bio waits. */
+  #makeRoom(): boolean {
+    if (this.#isDriving) {
+      this.#hasCompleted = true;
+      return false;
+    }
+    try {
+      this.#submissions.give();
+    } catch (error) {
+      this.#poison(error);
+    }
+    return true;
   }
 
   /** Takes back what the core has not been given yet: bios of this settler for whose index `drops` says so. */

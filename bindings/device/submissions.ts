@@ -53,8 +53,19 @@ export class Submissions {
   }
 
   add(device: number, operation: number, sector: number, sectors: number, address: number, tag: number): void {
-    if (this.#waiting.size > 0 && this.#waiting.has(device)) this.wait(device, operation, sector, sectors, address, tag);
-    else this.#write(device, operation, sector, sectors, address, tag);
+    if (this.#waiting.size > 0 && this.#waiting.has(device)) {
+      this.wait(device, operation, sector, sectors, address, tag);
+      return;
+    }
+    const words = this.#words;
+    const at = this.count * WORDS;
+    this.#doubles[this.count * DOUBLES] = sector;
+    words[at + SUBMIT_SECTORS] = sectors;
+    words[at + SUBMIT_ADDRESS] = address;
+    words[at + SUBMIT_OPERATION] = operation;
+    words[at + SUBMIT_DEVICE] = device;
+    words[at + SUBMIT_TAG] = tag;
+    this.count++;
   }
 
   /** Behind those of its device that wait already, or as the first of them. */
@@ -69,18 +80,6 @@ export class Submissions {
       this.#waiting.set(device, waiting);
     }
     return waiting;
-  }
-
-  #write(device: number, operation: number, sector: number, sectors: number, address: number, tag: number): void {
-    const words = this.#words;
-    const at = this.count * WORDS;
-    this.#doubles[this.count * DOUBLES] = sector;
-    words[at + SUBMIT_SECTORS] = sectors;
-    words[at + SUBMIT_ADDRESS] = address;
-    words[at + SUBMIT_OPERATION] = operation;
-    words[at + SUBMIT_DEVICE] = device;
-    words[at + SUBMIT_TAG] = tag;
-    this.count++;
   }
 
   /** Gives the ring to the core. */
@@ -125,22 +124,21 @@ export class Submissions {
 
   /** Tries the bios that found no record again. The ring is empty. */
   retry(): void {
-    for (const [device, waiting] of this.#waiting) {
+    for (const [device, waiting] of [...this.#waiting]) {
+      this.#waiting.delete(device); // so that `add` takes them
       let taken = 0;
       while (taken < waiting.length) {
         const count = Math.min(waiting.length - taken, this.#capacity);
-        this.count = 0;
         for (let i = 0; i < count; i++) {
           const bio = waiting[taken + i] as Waiting;
-          this.#write(device, bio.operation, bio.sector, bio.sectors, bio.address, bio.tag);
+          this.add(device, bio.operation, bio.sector, bio.sectors, bio.address, bio.tag);
         }
         this.count = 0;
         const accepted = this.#core.exports.submit(this.#time.now(), 0, count, 1);
         taken += accepted;
         if (accepted < count) break;
       }
-      if (taken === waiting.length) this.#waiting.delete(device);
-      else waiting.splice(0, taken);
+      if (taken < waiting.length) this.#waiting.set(device, waiting.slice(taken));
     }
   }
 
