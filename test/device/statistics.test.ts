@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { DeviceMapper, Histogram } from '../../bindings/index.ts';
 import { VirtualTime } from '../../bindings/time/virtual-time.ts';
 import { allowErasing } from '../support/issues.ts';
-import { thrown } from '../support/promise-state.ts';
+import { thrown, until } from '../support/promise-state.ts';
 
 const test = suite('device: statistics');
 
@@ -93,11 +93,7 @@ test('latencies of device and paths are those of the clock', async () => {
   const sum = new Histogram();
   for (const path of stats.paths) sum.merge(path.dispatchToComplete.histogram);
   assert.equal(sum.encode(), stats.dispatchToComplete.histogram.encode());
-  let isClosed = false;
-  void mapper.close().then(() => {
-    isClosed = true;
-  });
-  await time.until(() => isClosed);
+  await mapper.close();
 });
 
 test('disk statistics count I/Os, merges, sectors and times in the columns of the kernel', async () => {
@@ -108,7 +104,10 @@ test('disk statistics count I/Os, merges, sectors and times in the columns of th
     void promise.finally(() => {
       isDone = true;
     });
-    await time.until(() => isDone);
+    await until(() => {
+      if (!isDone) time.step();
+      return isDone;
+    });
   };
   const device = await mapper.openPlain('mem:a?size=1M&delay=2ms');
   allowErasing(mapper, device.id, 2048);

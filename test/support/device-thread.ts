@@ -17,5 +17,6 @@ const bytes = new Uint8Array(65536).fill(workerData.fill as number);
 await device.write(bytes, 65536);
 await device.flush();
 const read = await device.read(65536, 65536);
+const paths = device.stats().paths.length;
 await mapper?.close();
-parentPort?.postMessage({ isSame: Buffer.compare(read, bytes) === 0, paths: device.stats().paths.length });
+parentPort?.postMessage({ isSame: Buffer.compare(read, bytes) === 0, paths });

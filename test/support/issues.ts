@@ -1,7 +1,7 @@
 // What paths on this thread are given: noted as it comes, done as ever. And operations that a device is made to take.
 
 import { SETTING_MAX_DISCARD_SECTORS, SETTING_MAX_WRITE_ZEROES_SECTORS } from '../../assembly/abi.ts';
-import type { DeviceMapper } from '../../bindings/index.ts';
+import type { DeviceMapper, MappedDevice } from '../../bindings/index.ts';
 import { InlinePath } from '../../bindings/path/inline-path.ts';
 import { coreOf } from './mapper-parts.ts';
 
@@ -40,10 +40,6 @@ export function allowErasing(mapper: DeviceMapper, id: number, sectors: number):
 }
 
 /** As `allowErasing`, of a mapped device and all devices below it. */
-export function allowErasingBelow(
-  mapper: DeviceMapper,
-  device: { readonly id: number; readonly liveTable: { readonly devices: readonly { readonly id: number }[] } },
-  sectors: number,
-): void {
-  for (const { id } of [device, ...device.liveTable.devices]) allowErasing(mapper, id, sectors);
+export function allowErasingBelow(mapper: DeviceMapper, device: MappedDevice, sectors: number): void {
+  for (const { id } of [device, ...(device.liveTable?.devices ?? [])]) allowErasing(mapper, id, sectors);
 }
