@@ -49,7 +49,7 @@ export class MappedDevice extends EventEmitter<DeviceEvents> implements AsyncDis
     this.number = host.deviceNumber;
     this.id = host.deviceId;
     this.isReadOnly = isReadOnly;
-    this.#io = new DeviceIo(this, services);
+    this.#io = new DeviceIo(this, services, () => this.#hookError);
     const owner = this.#io;
     this.#life = new DeviceLife(this, owner, services, host, live);
   }
@@ -165,11 +165,6 @@ export class MappedDevice extends EventEmitter<DeviceEvents> implements AsyncDis
   /** Many I/Os over the arena, as one plug; resolves with how many failed (`batch.statuses` says which). */
   batch(batch: IoBatch, options?: BatchOptions): Promise<number> {
     return this.#io.batch(batch, options);
-  }
-
-  /** What a hook that misbehaved in this batch has said. */
-  get hookError(): RqdmError | undefined {
-    return this.#hookError;
   }
 
   // ---- table ------------------------------------------------------------------------------------------------

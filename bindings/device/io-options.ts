@@ -31,9 +31,9 @@ export interface IoOptions {
   /** Aborting it rejects the promise at once with the signal's reason; the caller's buffer is not touched after that. */
   readonly signal?: AbortSignal | undefined;
   readonly priority?: PriorityClass | IoPriority | undefined;
-  /** Ends with the error of the first path that fails, where a target would wait for another one. */
+  /** Told to targets and paths: they should not try again by themselves what has failed. */
   readonly failfast?: boolean | undefined;
-  /** Somebody waits for it: with mq-deadline and kyber it is not counted among what may wait. */
+  /** Somebody waits for it: told to elevators and paths. */
   readonly sync?: boolean | undefined;
   /** It is about the structure of what is stored, not its content: told to paths and shown in traces. */
   readonly meta?: boolean | undefined;
@@ -41,6 +41,7 @@ export interface IoOptions {
   readonly background?: boolean | undefined;
   /** Fails with EAGAIN rather than wait for a record or be split. */
   readonly noWait?: boolean | undefined;
+  /** It stays a request of its own. */
   readonly noMerge?: boolean | undefined;
 }
 

@@ -34,8 +34,6 @@ export interface IoFace {
   readonly blockBytes: number;
   readonly isReadOnly: boolean;
   readonly isClosing: boolean;
-  /** A hook that misbehaved in this batch: what it killed says so. */
-  readonly hookError?: RqdmError | undefined;
   /** Throws ERR_RQDM_CLOSED once `close` was called. */
   assertOpen(what: string): void;
 }
@@ -49,9 +47,12 @@ export class DeviceIo implements TransferOwner, BatchOwner {
   readonly #face: IoFace;
   readonly #services: MapperServices;
   readonly #unalignedWrites: UnalignedWrites = new UnalignedWrites();
+  readonly #hookError: () => RqdmError | undefined;
 
-  constructor(face: IoFace, services: MapperServices) {
+  /** `hookError` is what a hook that misbehaved in this batch has said: what it killed says so too. */
+  constructor(face: IoFace, services: MapperServices, hookError: () => RqdmError | undefined = () => undefined) {
     this.#face = face;
+    this.#hookError = hookError;
     this.id = face.id;
     this.#services = services;
   }
@@ -222,7 +223,7 @@ export class DeviceIo implements TransferOwner, BatchOwner {
     const first = meaningOf(failure.firstStatus);
     const isOther = failure.firstStatus !== 0 && failure.firstStatus !== failure.status;
     // a hook that misbehaves kills with IOERR; what failed otherwise meanwhile is none of its doing
-    const hookError = failure.status === STATUS_IOERR ? this.#face.hookError : undefined;
+    const hookError = failure.status === STATUS_IOERR ? this.#hookError() : undefined;
     const cause = hookError ?? (isOther ? new RqdmError(first.code, `first error: ${first.reason}`) : undefined);
     return new RqdmIoError(code, hookError?.message ?? unsupported(transfer, failure) ?? reason, details, cause);
   }
