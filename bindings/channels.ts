@@ -31,6 +31,8 @@ import type { TraceEvent } from './core/core.ts';
 export type BatchEvent = Omit<TraceEvent, 'device'> & { readonly device: string };
 
 export interface BatchMessage {
+  /** The `DeviceMapper` that all of it happened in: numbers of devices are its own. */
+  readonly mapper: object | undefined;
   readonly events: readonly BatchEvent[];
   readonly lost: number;
 }
@@ -86,11 +88,11 @@ export function hasBatchSubscribers(): boolean {
 }
 
 /** Gives each channel its events, one message each. */
-export function publishBatch(events: readonly BatchEvent[], lost: number): void {
+export function publishBatch(mapper: object | undefined, events: readonly BatchEvent[], lost: number): void {
   for (const { channel, actions } of BATCH_CHANNELS) {
     if (!channel.hasSubscribers) continue;
     const own = events.filter(({ action }) => actions.includes(action));
-    if (own.length > 0) channel.publish({ events: own, lost } satisfies BatchMessage);
+    if (own.length > 0) channel.publish({ mapper, events: own, lost } satisfies BatchMessage);
   }
 }
 

@@ -39,7 +39,7 @@ export interface IoOptions {
   readonly meta?: boolean | undefined;
   /** Nobody waits for it. */
   readonly background?: boolean | undefined;
-  /** Fails with EAGAIN rather than wait for a record or be split. */
+  /** Fails with EAGAIN rather than wait for memory of the arena or a record, or be split. */
   readonly noWait?: boolean | undefined;
   /** It stays a request of its own. */
   readonly noMerge?: boolean | undefined;

@@ -30,6 +30,7 @@ import {
   ISSUE_SEGMENT,
   ISSUE_SEGMENTS,
   SEGMENT_BYTES,
+  STATUS_AGAIN,
   WANT_COMPLETE,
   WANT_END_IO,
   WANT_END_IO_FIRST,
@@ -109,7 +110,9 @@ export class Pump implements PathSink {
     this.turn = time.turn(() => this.drive());
     this.#decisions = new Decisions(core, this.targets);
     this.#bounce = new Bounce(arena);
-    this.#submissions = new Submissions(core, time);
+    this.#submissions = new Submissions(core, time, (tag) => {
+      (this.#settlers[tag >>> TAG_BITS] as Settler).settle(tag & TAG_MASK, STATUS_AGAIN, 0, 0xffff, STATUS_AGAIN);
+    });
     const { bios } = core.capacities;
     const requests = core.answerCapacity; // all request records there are
     this.#issueWords = core.ringWords(HEADER_ISSUE, requests, ISSUE_BYTES);
@@ -138,7 +141,7 @@ export class Pump implements PathSink {
 
   /**
    * Adds a bio to the submit ring; it goes at the next `drive`. Sectors; `operation` has FLAG_ bits from bit 8 on,
-   * `tag` is settler << TAG_BITS | index.
+   * `tag` is settler << TAG_BITS | index. One with FLAG_NOWAIT that finds no record is settled at once, inside the call too.
    */
   submit(device: number, operation: number, sector: number, sectors: number, address: number, tag: number): void {
     if (this.#submissions.isFull && !this.#makeRoom()) {

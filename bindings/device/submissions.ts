@@ -1,7 +1,9 @@
 // Stage 1 of 11, the host's side: the submit ring, and the bios that found no record in the core.
 //
-// Bios of a device without a free record wait here, in order, and so do later ones of it; others pass.
+// Bios of a device without a free record wait here, in order, and so do later ones of it; others pass. Those that would
+// rather not wait are refused.
 import {
+  FLAG_NOWAIT,
   SUBMIT_ADDRESS,
   SUBMIT_BYTES,
   SUBMIT_DEVICE,
@@ -12,6 +14,7 @@ import {
 import type { Core } from '../core/core.ts';
 import type { Time } from '../time/time.ts';
 
+const NOWAIT = FLAG_NOWAIT << 8;
 const WORDS = SUBMIT_BYTES / 4;
 const DOUBLES = SUBMIT_BYTES / 8;
 
@@ -30,14 +33,17 @@ export class Submissions {
   isPlugged = 1;
   readonly #core: Core;
   readonly #time: Time;
+  readonly #refuse: (tag: number) => void;
   readonly #capacity: number;
   readonly #words: Uint32Array;
   readonly #doubles: Float64Array;
   readonly #waiting: Map<number, Waiting[]> = new Map();
 
-  constructor(core: Core, time: Time) {
+  /** `refuse` is told the tags of bios that would have to wait and must not. */
+  constructor(core: Core, time: Time, refuse: (tag: number) => void) {
     this.#core = core;
     this.#time = time;
+    this.#refuse = refuse;
     this.#capacity = core.submitCapacity;
     this.#words = core.submitWords;
     this.#doubles = core.submitDoubles;
@@ -70,7 +76,8 @@ export class Submissions {
 
   /** Behind those of its device that wait already, or as the first of them. */
   wait(device: number, operation: number, sector: number, sectors: number, address: number, tag: number): void {
-    this.#waitingOf(device).push({ sector, sectors, address, operation, tag });
+    if (operation & NOWAIT) this.#refuse(tag);
+    else this.#waitingOf(device).push({ sector, sectors, address, operation, tag });
   }
 
   #waitingOf(device: number): Waiting[] {
@@ -97,7 +104,6 @@ export class Submissions {
   #setAside(first: number, total: number): number {
     const words = this.#words;
     const device = words[first * WORDS + SUBMIT_DEVICE] as number;
-    const waiting = this.#waitingOf(device);
     const others: number[] = [];
     for (let i = first; i < total; i++) {
       const at = i * WORDS;
@@ -105,13 +111,14 @@ export class Submissions {
         others.push(i);
         continue;
       }
-      waiting.push({
-        sector: this.#doubles[i * DOUBLES] as number,
-        sectors: words[at + SUBMIT_SECTORS] as number,
-        address: words[at + SUBMIT_ADDRESS] as number,
-        operation: words[at + SUBMIT_OPERATION] as number,
-        tag: words[at + SUBMIT_TAG] as number,
-      });
+      this.wait(
+        device,
+        words[at + SUBMIT_OPERATION] as number,
+        this.#doubles[i * DOUBLES] as number,
+        words[at + SUBMIT_SECTORS] as number,
+        words[at + SUBMIT_ADDRESS] as number,
+        words[at + SUBMIT_TAG] as number,
+      );
     }
     // the others move to the ring's end, in order, so that `first … total` is what is left
     const kept = total - others.length;

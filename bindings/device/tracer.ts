@@ -3,16 +3,22 @@ import { type BatchEvent, hasBatchSubscribers, publishBatch } from '../channels.
 import type { Core, TraceEvent } from '../core/core.ts';
 
 export class Tracer {
-  /** Names a device by the core's number of it; set by the mapper. */
-  numberOf: (device: number) => string = String;
   isOn = false;
   readonly #core: Core;
+  #mapper: object | undefined;
+  #numberOf: (device: number) => string = String;
   #next = 0;
   #events: TraceEvent[] = [];
   #lost = 0;
 
   constructor(core: Core) {
     this.#core = core;
+  }
+
+  /** Whose events these are, and the `MAJOR:MINOR` of a device by the core's number of it. */
+  attach(mapper: object, numberOf: (device: number) => string): void {
+    this.#mapper = mapper;
+    this.#numberOf = numberOf;
   }
 
   /** Before a drive: the ring runs while somebody listens. */
@@ -37,10 +43,10 @@ export class Tracer {
   publish(): void {
     this.drain();
     if (this.#events.length === 0) return;
-    const events: BatchEvent[] = this.#events.map((event) => ({ ...event, device: this.numberOf(event.device) }));
+    const events: BatchEvent[] = this.#events.map((event) => ({ ...event, device: this.#numberOf(event.device) }));
     const lost = this.#lost;
     this.#events = [];
     this.#lost = 0;
-    publishBatch(events, lost);
+    publishBatch(this.#mapper, events, lost);
   }
 }

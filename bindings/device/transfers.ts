@@ -9,7 +9,15 @@
 //
 // A full arena is back-pressure: the transfer waits in its device's line. A device may have as much of
 // the arena as it leaves free, so whatever one holds up, some is left for each other one.
-import { FLAG_CLEAR, OPERATION_FLUSH, OPERATION_READ, OPERATION_WRITE, STATUS_IOERR } from '../../assembly/abi.ts';
+import {
+  FLAG_CLEAR,
+  FLAG_NOWAIT,
+  OPERATION_FLUSH,
+  OPERATION_READ,
+  OPERATION_WRITE,
+  STATUS_AGAIN,
+  STATUS_IOERR,
+} from '../../assembly/abi.ts';
 import { RqdmError } from '../errors.ts';
 import { type Pump, type Settler, TAG_BITS } from './pump.ts';
 import { type Abortable, Signals } from './signals.ts';
@@ -23,6 +31,7 @@ const SPLIT_LEAST_BYTES = 64 * 1024;
 const BARE_CHUNK_BYTES = 2 ** 31 * 512;
 /** The arena range of a transfer is reused memory, so a device without data must clear it. */
 const READ_CLEARED: number = FLAG_CLEAR << 8;
+const NOWAIT: number = FLAG_NOWAIT << 8;
 const SLOTS_MAX: number = 2 ** TAG_BITS;
 
 /** How a transfer failed: the first status told, and what is known of it. */
@@ -39,6 +48,7 @@ export class Lane {
   readonly waiting: Transfer[] = [];
 }
 
+const WOULD_WAIT: Failure = { status: STATUS_AGAIN, attempts: 0, path: 0xffff, firstStatus: 0 };
 const NOT_TRIED: Failure = { status: STATUS_IOERR, attempts: 0, path: 0xffff, firstStatus: 0 };
 
 export interface TransferOwner {
@@ -140,6 +150,11 @@ export class Transfers implements Settler {
     const { lane } = transfer.owner;
     const isFirst = lane.waiting.length === 0 || transfer.operation === OPERATION_FLUSH;
     if (isFirst && this.#advance(transfer)) return;
+    if (transfer.word & NOWAIT) {
+      transfer.failure ??= WOULD_WAIT;
+      if (transfer.pending === 0) this.#end(transfer);
+      return;
+    }
     lane.waiting.push(transfer);
     this.#lanes.add(lane);
   }

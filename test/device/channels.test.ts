@@ -48,6 +48,7 @@ test('a turn of merged reads is told stage by stage, one message for each channe
   const events = (name: string): unknown[] =>
     listener.of<BatchMessage>(name).flatMap((message) => {
       assert.is(message.lost, 0);
+      assert.is(message.mapper, mapper);
       return message.events.map(({ action, device, sector, sectors }) => [action, device, sector, sectors]);
     });
   const { number } = device;

@@ -8,6 +8,7 @@ import {
   FLAG_META,
   FLAG_NOMERGE,
   FLAG_NOUNMAP,
+  FLAG_NOWAIT,
   FLAG_PRIORITY_MASK,
   FLAG_PRIORITY_SHIFT,
   FLAG_SYNC,
@@ -18,6 +19,7 @@ import {
   OPERATION_WRITE_ZEROES,
   PRIORITY_IDLE,
   PRIORITY_REALTIME,
+  STATUS_AGAIN,
 } from '../../assembly/abi.ts';
 import { DeviceMapper, type PlainDevice, priorityFlags } from '../../bindings/index.ts';
 import { allowErasing, allowErasingBelow, Issues } from '../support/issues.ts';
@@ -216,6 +218,41 @@ test('an I/O that would not wait fails with EAGAIN where it would have to be spl
   allowErasing(mapper, device.id, 8);
   const error = await rejection(device.discard(0, 8192, { noWait: true }));
   assert.is(error['code'], 'EAGAIN');
+});
+
+test('an I/O that would not wait fails with EAGAIN where the arena is full', async () => {
+  await using mapper = new DeviceMapper({ limits: { arenaBytes: 65536 } });
+  const device = await mapper.openPlain('mem:a?size=64K');
+  {
+    using lease = mapper.lease(65536)!;
+    const error = await rejection(device.read(0, 4096, { noWait: true }));
+    assert.equal([error['code'], error['attempts'], lease.length], ['EAGAIN', 0, 65536]);
+  }
+  assert.is((await device.read(0, 4096, { noWait: true })).length, 4096);
+});
+
+test('I/Os that would not wait fail with EAGAIN where there is no record for them, the others go', async () => {
+  await using mapper = new DeviceMapper({ limits: { devices: 4, bios: 16, requests: 16, submits: 16 } });
+  const device = await mapper.openPlain('mem:a?size=1M');
+  const reads = Array.from({ length: 60 }, (_, index) => device.read(index * 8192, 512, { noWait: index % 2 === 0 }));
+  const results = await Promise.allSettled(reads);
+  const failed = results.flatMap((result, index) => (result.status === 'rejected' ? [[index % 2, result.reason.code]] : []));
+  assert.ok(failed.length > 0 && failed.length < 30, `${failed.length} have failed`);
+  assert.ok(failed.every(([odd, code]) => odd === 0 && code === 'EAGAIN'));
+  using lease = mapper.lease(60 * 512)!;
+  const batch = {
+    count: 60,
+    operations: new Uint8Array(60),
+    positions: Float64Array.from({ length: 60 }, (_, index) => index * 8192),
+    lengths: new Uint32Array(60).fill(512),
+    addresses: Uint32Array.from({ length: 60 }, (_, index) => lease.address + index * 512),
+    statuses: new Uint8Array(60).fill(255),
+    flags: new Uint16Array(60).fill(FLAG_NOWAIT),
+  };
+  const refused = await device.batch(batch);
+  assert.ok(refused > 0 && refused < 60, `${refused} were refused`);
+  assert.is(batch.statuses.filter((status) => status === STATUS_AGAIN).length, refused);
+  assert.ok(batch.statuses.every((status) => status === 0 || status === STATUS_AGAIN));
 });
 
 test.run();
