@@ -97,8 +97,9 @@ export class Transfer implements Abortable {
     signal: AbortSignal | undefined,
   ) {
     this.owner = owner;
-    this.operation = word & 0xff;
-    this.word = this.operation === OPERATION_READ ? word | READ_CLEARED : word;
+    const operation = word & 0xff;
+    this.operation = operation;
+    this.word = operation === OPERATION_READ ? word | READ_CLEARED : word;
     this.signal = signal;
     this.position = position;
     this.length = length;
@@ -162,7 +163,7 @@ export class Transfers implements Settler {
   /** Submits chunks while there is room. True: all are out. */
   #advance(transfer: Transfer): boolean {
     const { arena } = this.#pump;
-    const { lane, blockBytes } = transfer.owner;
+    const { lane } = transfer.owner;
     if (transfer.operation > OPERATION_WRITE) return this.#advanceBare(transfer);
     while (transfer.next < transfer.end && transfer.failure === undefined) {
       let bytes = Math.min(this.#chunkBytes, transfer.end - transfer.next);
@@ -174,13 +175,16 @@ export class Transfers implements Settler {
         return true;
       }
       let address = arena.allocate(bytes);
-      // no such piece in a row: a smaller one, as small as need be if nothing of the device is out that could make room
-      const least = lane.bytes === 0 ? blockBytes : Math.max(blockBytes, SPLIT_LEAST_BYTES);
-      while (address < 0 && bytes > least) {
-        bytes = Math.max(blockBytes, bytes / 2 - ((bytes / 2) % blockBytes));
-        address = arena.allocate(bytes);
+      if (address < 0) {
+        // no such piece in a row: a smaller one, as small as need be if nothing of the device is out that could make room
+        const { blockBytes } = transfer.owner;
+        const least = lane.bytes === 0 ? blockBytes : Math.max(blockBytes, SPLIT_LEAST_BYTES);
+        while (address < 0 && bytes > least) {
+          bytes = Math.max(blockBytes, bytes / 2 - ((bytes / 2) % blockBytes));
+          address = arena.allocate(bytes);
+        }
+        if (address < 0) return false;
       }
-      if (address < 0) return false;
       lane.bytes += bytes;
       if (transfer.operation === OPERATION_WRITE) this.#copyIn(transfer, address, transfer.next, bytes);
       this.#submit(transfer, address, transfer.next, bytes, bytes);
