@@ -1,12 +1,20 @@
 // Every error a user can meet. `code` is stable; messages name the word, its place and what was expected.
 
+export interface RqdmErrorOptions extends ErrorOptions {
+  /** The kernel's name for what went wrong (`EBUSY`, `ENXIO`, …), where it has one. */
+  readonly errno?: string;
+}
+
 /** A mistake in what the caller asked for. `code` starts with `ERR_RQDM_`. */
 export class RqdmError extends Error {
   override readonly name: string = 'RqdmError';
   readonly code: string;
-  constructor(code: string, message: string, options?: ErrorOptions) {
+  /** The name of the errno that the kernel's device-mapper answers with; undefined where it knows no such error. */
+  readonly errno: string | undefined;
+  constructor(code: string, message: string, options?: RqdmErrorOptions) {
     super(message, options);
     this.code = code;
+    this.errno = options?.errno;
   }
 }
 
@@ -23,20 +31,25 @@ export interface TablePlace {
 export class RqdmTableError extends RqdmError {
   override readonly name: string = 'RqdmTableError';
   readonly kernelText: string;
-  readonly errno: string;
+  declare readonly errno: string;
   place: TablePlace | undefined;
   constructor(kernelText: string, options: { errno?: string; detail?: string; place?: TablePlace; cause?: unknown } = {}) {
     const where = options.place ? ` (line ${options.place.line}, word ${options.place.word})` : '';
-    super('ERR_RQDM_TABLE', `${kernelText}${options.detail ? `: ${options.detail}` : ''}${where}`, { cause: options.cause });
+    super('ERR_RQDM_TABLE', `${kernelText}${options.detail ? `: ${options.detail}` : ''}${where}`, {
+      cause: options.cause,
+      errno: options.errno ?? 'EINVAL',
+    });
     this.kernelText = kernelText;
-    this.errno = options.errno ?? 'EINVAL';
     this.place = options.place;
   }
 }
 
+/** What was asked, by the name of the method. */
+export type IoOperation = 'read' | 'write' | 'flush' | 'discard' | 'writeZeroes';
+
 /** What is known of an I/O that failed. Bytes throughout. */
 export interface IoErrorDetails {
-  readonly operation: 'read' | 'write' | 'flush';
+  readonly operation: IoOperation;
   readonly position: number;
   readonly length: number;
   readonly device: string;
@@ -49,7 +62,7 @@ export interface IoErrorDetails {
 /** An I/O that failed. `code` is the POSIX name (`EIO`, `ENOSPC`, …); `cause` is the first error when retries met others. */
 export class RqdmIoError extends RqdmError implements IoErrorDetails {
   override readonly name: string = 'RqdmIoError';
-  readonly operation: 'read' | 'write' | 'flush';
+  readonly operation: IoOperation;
   readonly position: number;
   readonly length: number;
   readonly device: string;

@@ -3,6 +3,7 @@
 import {
   ANSWER_BYTES,
   COUNTERS,
+  FIGURE_BIOS,
   HEADER_ADDRESS,
   HEADER_ANSWER,
   HEADER_ANSWER_CAPACITY,
@@ -65,6 +66,11 @@ export class Core {
   readonly answerWords: Uint32Array;
   readonly answerCapacity: number;
   readonly bytesUsed: number;
+  /** Index of the first device's FIGURE_BIOS in `words`, and words from one device to the next. */
+  readonly #bioFigures: number;
+  readonly #deviceWords: number;
+  #isTraced = false;
+  #isPublished = false;
 
   constructor(capacities: CoreCapacities) {
     this.capacities = capacities;
@@ -84,6 +90,8 @@ export class Core {
     this.answerCapacity = this.header[HEADER_ANSWER_CAPACITY] as number;
     this.answerWords = new Uint32Array(buffer, this.header[HEADER_ANSWER], (this.answerCapacity * ANSWER_BYTES) / 4);
     this.bytesUsed = this.header[HEADER_BYTES_USED] as number;
+    this.#bioFigures = this.exports.figuresAddress(0) / 4 + FIGURE_BIOS;
+    this.#deviceWords = this.exports.bytesOf(2) / 4;
   }
 
   /** Words from a ring's address (a HEADER_ word) on. */
@@ -112,6 +120,15 @@ export class Core {
     return new Uint32Array(this.words.buffer, this.exports.figuresAddress(device), 16);
   }
 
+  /** Some device holds a bio: I/O is under way, or waits. */
+  holdsBios(): boolean {
+    const { devices } = this.capacities;
+    const stride = this.#deviceWords;
+    let at = this.#bioFigures;
+    for (let id = 0; id < devices; id++, at += stride) if (this.words[at] !== 0) return true;
+    return false;
+  }
+
   /** COUNTER_ values of a device, in place. */
   counters(device: number): Float64Array {
     return new Float64Array(this.words.buffer, this.exports.countersAddress(device), COUNTERS);
@@ -129,7 +146,19 @@ export class Core {
     if (isOn && !this.header[HEADER_TRACE_CAPACITY]) {
       throw new RqdmError('ERR_RQDM_LIMIT', 'there is no room for a trace: expected limits.traceRecords above 0');
     }
-    this.header[HEADER_TRACE_ON] = isOn ? 1 : 0;
+    this.#isTraced = isOn;
+    this.header[HEADER_TRACE_ON] = isOn || this.#isPublished ? 1 : 0;
+  }
+
+  /** As `setTracing`, for somebody else: the ring runs while either wants it. */
+  setPublishing(isOn: boolean): void {
+    this.#isPublished = isOn;
+    this.header[HEADER_TRACE_ON] = isOn || this.#isTraced ? 1 : 0;
+  }
+
+  /** Events written so far: where `readTrace` would go on. */
+  get traceHead(): number {
+    return this.header[HEADER_TRACE_HEAD] as number;
   }
 
   /** Events since `from` (0 at first); the oldest may have been overwritten. Returns them and the next `from`. */
