@@ -142,9 +142,9 @@ function take(device: Device): Request {
   return elevator.dispatch(device);
 }
 
-/** A clone of a device above is refused by its limits instead, and so is a step of the flush machine (spec-core 8.5). */
+/** A clone of a device above is refused by its limits instead (spec-core 8.5). A flush has no length. */
 function canSplit(request: Request): bool {
-  return !!request.bioHead && !request.original && !request.step;
+  return !!request.bioHead && !request.original;
 }
 
 function isOverLimits(device: Device, request: Request): bool {
@@ -153,8 +153,12 @@ function isOverLimits(device: Device, request: Request): bool {
   return most != 0 && (request.sectors > most || <u32>request.segments > maxSegmentsOf(device, request));
 }
 
-/** A limit went down after it was made: its bios begin anew, before all that wait. */
+/**
+ * A limit went down after it was made: its bios begin anew, before all that wait. Data of the flush machine too: what
+ * flushes before it or after it does so for each part.
+ */
 function splitAgain(device: Device, request: Request): void {
+  if (request.step) device.flushData--;
   const waiting = waitingOf(device);
   let reversed = changetype<Bio>(0);
   for (let bio = request.bioHead; bio; ) {

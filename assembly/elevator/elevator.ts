@@ -1,8 +1,9 @@
 // The elevators by number, with the same functions as each of them. What all share stands here:
 // the list of at-head requests, which goes before every order, and the counts.
-import { ELEVATOR_MQ_DEADLINE, FLAG_NOMERGE } from '../abi';
+import { ELEVATOR_MQ_DEADLINE, FLAG_NOMERGE, OPERATION_DISCARD } from '../abi';
 import { Device, hash, unhash } from '../record/device';
 import { fifoPrepend, fifoRemove, headFifo } from '../record/fifo';
+import { hasPayload } from '../record/operation';
 import { REQUEST_AT_HEAD, REQUEST_QUEUED, Request } from '../record/request';
 import { root } from '../record/root';
 import * as deadline from './mq-deadline';
@@ -12,7 +13,8 @@ export function insert(device: Device, request: Request): void {
   device.queued++;
   if (device.elevator == ELEVATOR_MQ_DEADLINE) deadline.insert(device, request);
   else none.insert(device, request);
-  if (!device.lastMerge && !(request.flags & FLAG_NOMERGE)) device.lastMerge = request;
+  const canMerge = !(request.flags & FLAG_NOMERGE) && (hasPayload(request.operation) || request.operation == OPERATION_DISCARD);
+  if (!device.lastMerge && canMerge) device.lastMerge = request;
 }
 
 /** Before everything: a request that comes back. It may still merge. */

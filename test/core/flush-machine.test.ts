@@ -162,6 +162,22 @@ test('suspended in the middle, the machine goes on where it was', () => {
   core.assertIdle();
 });
 
+test('data of the machine that a lowered limit makes too long begins anew, each part with its own flushes', () => {
+  const core = new RawCore();
+  const path = core.backing([CACHE, [abi.SETTING_DEPTH, 1]]);
+  core.submit({ device: path, sectors: 8 }, { device: path, operation: WRITE, sector: 8, sectors: 24, flags: FUA });
+  core.configure(path, abi.SETTING_MAX_SECTORS, 16);
+  const all = core.drain();
+  assert.is(said(all), 'R W W F');
+  assert.equal(
+    all.map(({ sectors }) => sectors),
+    [8, 16, 8, 0],
+  );
+  core.submit({ device: path, operation: FLUSH });
+  assert.is(said(core.drain()), 'F', 'no data is under way any more');
+  core.assertIdle();
+});
+
 test('with every pool at its minimum flushes and writes that flush all end', () => {
   const core = new RawCore({ devices: 2, bios: 8, requests: 8 });
   const path = core.backing([CACHE]);

@@ -6,10 +6,6 @@ import {
   DEVICE_SUSPENDED,
   DEVICE_SUSPENDING,
   FIGURE_IN_FLIGHT,
-  FLAG_NOMERGE,
-  OPERATION_FLUSH,
-  OPERATION_READ,
-  OPERATION_WRITE,
   STATUS_MEDIUM,
   STATUS_OFFLINE,
   STATUS_OK,
@@ -26,11 +22,7 @@ import {
 import { Chooser, type ChooserOptions } from '../support/core-chooser.ts';
 import type { BioOptions, Decision, Hooks, MappedOptions, PathAnswer, PathIo, Settings } from '../support/core-driver.ts';
 import { CoreDriver, check, Medium, Space } from '../support/core-driver.ts';
-
-export const SECTORS = 512;
-
-/** `[operation, sector, sectors, is adjacent in memory, is NOMERGE, which top device]` */
-export type BioWords = readonly [number, number, number, boolean, boolean, number];
+import { type BioWords, batchesOf, flagsOf, SECTORS } from './world-bios.ts';
 
 export type Step =
   | { readonly kind: 'submit'; readonly bios: readonly BioWords[]; readonly isPlugged: boolean }
@@ -67,31 +59,7 @@ const WILD_DEVICE = 5; // another device than may be
 
 export const SHAPES = ['backing', 'request', 'bio', 'linear', 'stack', 'shared', 'twice'] as const;
 
-const bio: fc.Arbitrary<BioWords> = fc.tuple(
-  fc.constantFrom(OPERATION_READ, OPERATION_READ, OPERATION_WRITE, OPERATION_WRITE, OPERATION_WRITE, OPERATION_FLUSH),
-  fc.nat(60).map((place) => place * 8),
-  fc.constantFrom(8, 8, 8, 8, 16, 4, 24, 64, 128),
-  fc.boolean(),
-  fc.nat(9).map((n) => n === 0),
-  fc.nat(2),
-);
-
-/** Bios of one submit call: runs of neighbours among others, up, down and mixed, so that all kinds of merges come about. */
-export const batches: fc.Arbitrary<readonly BioWords[]> = fc.oneof(
-  fc.array(bio, { minLength: 1, maxLength: 10 }),
-  fc
-    .tuple(
-      bio,
-      fc.integer({ min: 2, max: 12 }).chain((length) => {
-        const up = Array.from({ length }, (_, i) => i);
-        const mixed = fc.shuffledSubarray(up, { minLength: length });
-        return fc.oneof(fc.constant(up), fc.constant(up.toReversed()), mixed);
-      }),
-    )
-    .map(([[operation, sector, , isAdjacent, , which], order]) =>
-      order.map((i): BioWords => [operation, (sector + i * 8) % (SECTORS - 8), 8, isAdjacent, false, which]),
-    ),
-);
+const batches = batchesOf('all');
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('submit' as const), bios: batches, isPlugged: fc.boolean() }) },
@@ -344,11 +312,11 @@ export class Run {
     }
   }
 
-  private bioOf([operation, sector, sectors, isAdjacent, isNomerge, which]: BioWords): BioOptions {
+  private bioOf(words: BioWords): BioOptions {
+    const [operation, sector, sectors, isAdjacent, , which] = words;
     const top = this.tops[which % this.tops.length];
     const length = Math.min(sectors, SECTORS - sector);
-    const flags = isNomerge ? FLAG_NOMERGE : 0;
-    return { device: top.id, operation, sector, sectors: length, isAdjacent, flags, space: top.space };
+    return { device: top.id, operation, sector, sectors: length, isAdjacent, flags: flagsOf(words), space: top.space };
   }
 
   private setState({ which, kind, isNoflush }: Step & { readonly which: number; readonly isNoflush: boolean }): void {
