@@ -165,7 +165,8 @@ test('suspended in the middle, the machine goes on where it was', () => {
 test('data of the machine that a lowered limit makes too long begins anew, each part with its own flushes', () => {
   const core = new RawCore();
   const path = core.backing([CACHE, [abi.SETTING_DEPTH, 1]]);
-  core.submit({ device: path, sectors: 8 }, { device: path, operation: WRITE, sector: 8, sectors: 24, flags: FUA });
+  core.submit({ device: path, sectors: 8 });
+  core.submit({ device: path, operation: WRITE, sector: 8, sectors: 24, flags: FUA });
   core.configure(path, abi.SETTING_MAX_SECTORS, 16);
   const all = core.drain();
   assert.is(said(all), 'R W W F');
