@@ -106,6 +106,15 @@ test('an error ends the request at that step, and a flush that fails ends all th
   core.assertIdle();
 });
 
+test('a FUA write that was done, and yet failed, is not told well: no flush follows it', () => {
+  const core = new RawCore();
+  const path = core.backing([CACHE]);
+  core.submit({ device: path, operation: WRITE, sectors: 8, flags: FUA });
+  core.answer(1, abi.STATUS_TRANSPORT, 8);
+  assert.is(core.ended.get(0), abi.STATUS_TRANSPORT);
+  core.assertIdle();
+});
+
 test('writes that flush do not merge, whatever stands beside them', () => {
   const core = new RawCore();
   const path = core.backing([CACHE, NATIVE, [abi.SETTING_ELEVATOR, abi.ELEVATOR_MQ_DEADLINE]]);

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import { repositoryFolder } from '../support/skip.ts';
-import { Run, type World, worlds } from './world.ts';
+import { type World, worlds } from './world.ts';
+import { Run } from './world-run.ts';
 
 const RUNS = Number(process.env['RQDM_FUZZ_RUNS'] ?? 1500);
 

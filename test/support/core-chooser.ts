@@ -42,6 +42,8 @@ export class Chooser implements Hooks {
   private readonly attemptsMax: number;
   private readonly charges: Map<number, Charge> = new Map();
   private readonly attempts: Map<number, number> = new Map();
+  /** Given back by `remap`: nothing is counted for those. */
+  private readonly given: Set<number> = new Set();
   private turn = 0;
 
   constructor(paths: readonly number[], options: ChooserOptions = {}) {
@@ -55,6 +57,7 @@ export class Chooser implements Hooks {
   }
 
   prepMap(io: Decision): number {
+    this.given.delete(io.id);
     const path = this.choose();
     if (path < 0) return this.isQueueing ? MAP_DELAY_REQUEUE : MAP_KILL;
     check(!this.charges.has(io.id), () => `I/O ${io.id} is asked about twice`);
@@ -73,7 +76,7 @@ export class Chooser implements Hooks {
   }
 
   endIo(io: Decision): number {
-    this.takeBack(io);
+    if (!this.given.delete(io.id)) this.takeBack(io);
     if (io.status === STATUS_OK) return this.end(io);
     const attempts = (this.attempts.get(io.id) ?? 0) + 1;
     this.attempts.set(io.id, attempts);
@@ -89,8 +92,14 @@ export class Chooser implements Hooks {
 
   /** Counts no more for an I/O that the target keeps for itself. */
   forget(io: Decision): void {
-    this.takeBack(io);
+    if (!this.given.delete(io.id)) this.takeBack(io);
     this.attempts.delete(io.id);
+  }
+
+  /** A kept I/O goes to some path by `remap`; returns its device. */
+  give(id: number): number {
+    this.given.add(id);
+    return this.paths[Math.max(this.choose(), 0)];
   }
 
   /** Fails or reinstates a path, and tells the core. */

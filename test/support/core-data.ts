@@ -75,12 +75,57 @@ export class Space {
   }
 }
 
-/** What a path keeps. Several paths may share one. */
+/**
+ * What a path keeps. Several paths may share one, and its write cache. A change is safe when a flush that was sent after
+ * it has ended, or when it came with FUA.
+ */
 export class Medium {
   readonly sectors: Float64Array;
+  private changes = 0;
+  private readonly changedAt: Float64Array;
+  private readonly safeAt: Float64Array;
+  private flushedTo = 0;
 
   constructor(sectors: number) {
     this.sectors = new Float64Array(sectors);
+    this.changedAt = new Float64Array(sectors);
+    this.safeAt = new Float64Array(sectors);
+  }
+
+  /** Changes so far. */
+  get now(): number {
+    return this.changes;
+  }
+
+  put(sector: number, value: number, isSafe: boolean): void {
+    this.sectors[sector] = value;
+    this.changedAt[sector] = ++this.changes;
+    if (isSafe) this.safeAt[sector] = this.changes;
+  }
+
+  /** A flush that was sent after `changes` changes has ended. */
+  flushed(changes: number): void {
+    this.flushedTo = Math.max(this.flushedTo, changes);
+  }
+
+  private isSafe(sector: number): boolean {
+    return this.changedAt[sector] <= Math.max(this.flushedTo, this.safeAt[sector]);
+  }
+
+  /** Throws where one of the first `changes` changes, not overwritten since, would be lost with the power. */
+  checkFlushed(changes: number, who: string): void {
+    for (let sector = 0; sector < this.sectors.length; sector++) {
+      const isCovered = this.changedAt[sector] > changes || this.isSafe(sector);
+      check(isCovered, () => `${who}: sector ${sector} was written before it and is not on stable storage`);
+    }
+  }
+
+  /** Throws where the data of this write would be lost with the power. */
+  checkSafe(write: Write, who: string): void {
+    for (let sector = 0; sector < this.sectors.length; sector++) {
+      const isOwn = Math.floor(this.sectors[sector] / STAMP) === write.number;
+      check(!isOwn || this.isSafe(sector), () => `${who}: sector ${sector} is not on stable storage`);
+    }
   }
 }
 

@@ -54,6 +54,8 @@ export class CoreDriver {
   readonly ended: number[] = [];
   /** Everything that paths were given, in order. */
   readonly issued: PathIo[] = [];
+  /** Called for each bio that has ended. */
+  onEnded: ((bio: DrivenBio) => void) | undefined;
   /** Answers that the core is to find stale. */
   staleExpected = 0;
   readonly arena: ArenaModel;
@@ -348,6 +350,7 @@ export class CoreDriver {
       bio.endedAtNs = this.nowNs;
       this.ended.push(bio.tag);
       this.checkData(bio);
+      this.onEnded?.(bio);
     }
     header[abi.HEADER_COMPLETE_COUNT] = 0;
   }
@@ -375,7 +378,7 @@ export class CoreDriver {
   private begin(given: PathIo): void {
     const backing = this.backings.get(given.device) as Backing;
     const { settings, sizeSectors } = this.devices[given.device];
-    const io = { ...given, ordinal: backing.issued++ };
+    const io = { ...given, ordinal: backing.issued++, changes: backing.medium.now };
     checkIssued(io, settings, sizeSectors, backing.inFlight);
     backing.inFlight++;
     this.issued.push(io);
@@ -388,7 +391,8 @@ export class CoreDriver {
   answer(io: PathIo, status: number = abi.STATUS_OK, goodSectors: number = status === abi.STATUS_OK ? io.sectors : 0): void {
     const backing = this.backings.get(io.device) as Backing;
     backing.inFlight--;
-    moveData(io, goodSectors, backing.medium, this.arena);
+    if (io.operation !== abi.OPERATION_FLUSH) moveData(io, goodSectors, backing.medium, this.arena);
+    else if (status === abi.STATUS_OK) backing.medium.flushed(io.changes);
     check(this.core.answer(io.id, status, goodSectors), () => 'the answer ring is full');
   }
 

@@ -54,6 +54,8 @@ export interface PathIo {
   readonly tags: readonly number[];
   /** The how-manyth I/O of its device, from 0. */
   readonly ordinal: number;
+  /** Changes of its medium when it was sent. */
+  readonly changes: number;
   readonly issuedAtNs: number;
 }
 

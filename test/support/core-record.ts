@@ -6,7 +6,7 @@ import type { Core } from '../../bindings/core/core.ts';
 import { type ArenaModel, check, type Medium } from './core-data.ts';
 import type { ExtentOptions, PathIo, Settings } from './core-io.ts';
 
-/** I/O `index` of the issue ring. Its ordinal is 0. */
+/** I/O `index` of the issue ring. Its ordinal is 0, and so is what it knows of its medium. */
 export function readIssued(core: Core, arena: ArenaModel, index: number, nowNs: number): PathIo {
   const words = core.ringWords(abi.HEADER_ISSUE, core.answerCapacity, abi.ISSUE_BYTES);
   const doubles = core.ringDoubles(abi.HEADER_ISSUE, core.answerCapacity, abi.ISSUE_BYTES);
@@ -32,6 +32,7 @@ export function readIssued(core: Core, arena: ArenaModel, index: number, nowNs: 
     pieces,
     tags: owners.filter((tag, k) => k === 0 || owners[k - 1] !== tag),
     ordinal: 0,
+    changes: 0,
     issuedAtNs: nowNs,
   };
 }
@@ -77,18 +78,16 @@ export function checkIssued(io: PathIo, settings: Settings, sizeSectors: number,
 
 /** The first sectors of the I/O are done: between memory and medium, or as zeros on the medium. */
 export function moveData(io: PathIo, goodSectors: number, medium: Medium, arena: ArenaModel): void {
+  const isSafe = (io.flags & abi.FLAG_FUA) !== 0;
   let left = goodSectors;
-  if (io.pieces.length === 0) {
-    for (const [sector, sectors] of io.ranges) {
-      medium.sectors.fill(0, sector, sector + Math.min(left, sectors));
-      left -= Math.min(left, sectors);
-    }
+  for (const [first, sectors] of io.pieces.length === 0 ? io.ranges : []) {
+    for (let sector = first; sector < first + sectors && left > 0; sector++, left--) medium.put(sector, 0, isSafe);
   }
   let place = io.sector;
   for (const [at, sectors] of io.pieces) {
     for (let i = 0; i < sectors && left > 0; i++, place++, left--) {
       arena.ownerOf(at + i);
-      if (io.operation === abi.OPERATION_WRITE) medium.sectors[place] = arena.sectors[at + i];
+      if (io.operation === abi.OPERATION_WRITE) medium.put(place, arena.sectors[at + i], isSafe);
       else arena.sectors[at + i] = medium.sectors[place];
     }
   }
