@@ -59,7 +59,9 @@ function tell(request: Request, bio: Bio, status: u32): void {
 /** `sectors` from the front are done although the rest is not: whole bios of them are told, and the stack moves on. */
 export function advance(original: Request, sectors: u32): void {
   const top = topOf(original);
-  if (top.step) return; // a write that a flush follows is told when that has ended
+  // a write that a flush follows is told when that has ended; a discard of several ranges, whose place says nothing of what
+  // is left of it, as a whole
+  if (top.step || (top.operation == OPERATION_DISCARD && top.segments > 1)) return;
   let left = sectors;
   let told: u32 = 0;
   let bio = top.bioHead;
@@ -76,10 +78,8 @@ export function advance(original: Request, sectors: u32): void {
   top.bioHead = bio;
   if (!bio) top.bioTail = bio;
   const segments = countSegments(top, bio);
-  // ranges of a discard need not follow each other
-  const moved = bio ? bio.sector - top.sector : <u64>told;
   for (let request = original; request; request = request.original) {
-    request.sector += moved;
+    request.sector += told;
     request.sectors -= told;
     request.segments = <u16>segments;
   }
@@ -87,11 +87,10 @@ export function advance(original: Request, sectors: u32): void {
 
 function countSegments(request: Request, first: Bio): u32 {
   if (!first) return 0;
-  const isDiscard = request.operation == OPERATION_DISCARD;
-  if (isDiscard && request.segments == 1) return 1;
   let segments: u32 = 1;
+  if (request.operation == OPERATION_DISCARD) return segments;
   for (let bio = first; bio.next; bio = bio.next) {
-    if (isDiscard || bio.address + (bio.sectors << 9) != bio.next.address) segments++;
+    if (bio.address + (bio.sectors << 9) != bio.next.address) segments++;
   }
   return segments;
 }

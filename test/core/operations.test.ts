@@ -82,6 +82,28 @@ ranges('ranges of a discard keep their distances through a map', () => {
   core.assertIdle();
 });
 
+ranges('a discard of several ranges is tried again as a whole, and a target sees where it began', () => {
+  const core = new RawCore();
+  const path = core.backing([...DISCARDS, [abi.SETTING_MAX_DISCARD_SEGMENTS, 4]]);
+  const device = core.device(abi.DEVICE_REQUEST, [ELEVATED, ...DISCARDS, [abi.SETTING_MAX_DISCARD_SEGMENTS, 4]]);
+  core.map(device, abi.EXTENT_DEVICE, path, { hooks: abi.HOOK_PREP_MAP | abi.HOOK_END_IO });
+  const asked: number[] = [];
+  core.choose = ({ sector }) => {
+    asked.push(sector);
+    return { verdict: abi.MAP_REMAPPED, device: path };
+  };
+  core.endings.push(abi.END_REQUEUE);
+  core.submit({ device, operation: DISCARD, sector: 500, sectors: 8 }, { device, operation: DISCARD, sector: 20, sectors: 4 });
+  core.answer(1, abi.STATUS_TRANSPORT, 8);
+  assert.is(core.ended.size, 0);
+  assert.equal(core.drain()[0]?.ranges, [
+    [500, 8],
+    [20, 4],
+  ]);
+  assert.equal(asked, [500, 500]);
+  core.assertIdle();
+});
+
 ranges('zeroes never merge and are cut to their own limit', () => {
   const core = new RawCore();
   const path = core.backing([ELEVATED, ...DISCARDS]);

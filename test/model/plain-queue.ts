@@ -230,18 +230,20 @@ export class PlainQueue {
     if (!this.machine.ended(request)) this.end(request);
   }
 
-  /** It comes back, without the whole bios of its good sectors; of a step of the flush machine nothing is told. */
+  /**
+   * It comes back, without the whole bios of its good sectors. Of a step of the flush machine nothing is told, nor of a
+   * discard of several ranges.
+   */
   requeue(request: PlainRequest, goodSectors: number): void {
-    const isStep = request.operation === OPERATION_FLUSH || request.step !== 'whole';
-    let left = isStep ? 0 : goodSectors;
-    while (!isStep && request.bios.length > 0 && request.bios[0].sectors <= left) {
+    const isWhole = request.operation === OPERATION_FLUSH || request.step !== 'whole' || request.ranges > 1;
+    let left = isWhole ? 0 : goodSectors;
+    while (!isWhole && request.bios.length > 0 && request.bios[0].sectors <= left) {
       const bio = request.bios.shift() as PlainBio;
       left -= bio.sectors;
       this.count(bio.operation, 0, bio.sectors);
       this.endPart(bio, STATUS_OK);
-      if (request.ranges > 1) request.ranges = request.bios.length;
     }
-    if (isStep || request.bios.length > 0) this.comingBack.push(request);
+    if (isWhole || request.bios.length > 0) this.comingBack.push(request);
     else this.end(request);
   }
 

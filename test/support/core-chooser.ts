@@ -26,6 +26,7 @@ export interface ChooserOptions {
 
 interface Charge {
   readonly path: number;
+  readonly sector: number;
   readonly sectors: number;
 }
 
@@ -61,7 +62,7 @@ export class Chooser implements Hooks {
     const path = this.choose();
     if (path < 0) return this.isQueueing ? MAP_DELAY_REQUEUE : MAP_KILL;
     check(!this.charges.has(io.id), () => `I/O ${io.id} is asked about twice`);
-    this.charges.set(io.id, { path, sectors: io.sectors });
+    this.charges.set(io.id, { path, sector: io.sector, sectors: io.sectors });
     this.inFlight[path] += io.sectors;
     this.choices.push(this.paths[path]);
     io.device = this.paths[path];
@@ -129,6 +130,7 @@ export class Chooser implements Hooks {
     if (charge === undefined) throw new Error(`I/O ${io.id} was never chosen for`);
     check(charge.path === io.context, () => `I/O ${io.id} was for path ${charge.path}, its context says ${io.context}`);
     check(charge.sectors === io.sectors, () => `I/O ${io.id} was counted with ${charge.sectors} sectors, not ${io.sectors}`);
+    check(charge.sector === io.sector, () => `I/O ${io.id} began at ${charge.sector}, not at ${io.sector}`);
     check(io.operation === OPERATION_FLUSH || io.sectors > 0, () => `I/O ${io.id} has no sectors`);
     this.charges.delete(io.id);
     this.inFlight[charge.path] -= charge.sectors;
