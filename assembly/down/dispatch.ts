@@ -84,7 +84,7 @@ export function run(device: Device): void {
     return;
   }
   comeBack(device);
-  if (device.waitingHead) redriveWaiting(device);
+  if (device.waitingHead || device.overDepthHead) redriveWaiting(device);
   if (device.flushPendingHead || device.flushStepHead) runFlushes(device);
   if (device.kind == DEVICE_BACKING) runBacking(device);
   else if (device.kind == DEVICE_REQUEST) runMapped(device);
@@ -177,6 +177,7 @@ function splitAgain(device: Device, request: Request): void {
   request.bioHead = changetype<Bio>(0);
   request.bioTail = changetype<Bio>(0);
   diskLeaves(device);
+  elevator.forget(device, request);
   freeRequest(request); // makes the device ready: bios wait
 }
 

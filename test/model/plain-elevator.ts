@@ -3,7 +3,9 @@
 
 import {
   ELEVATOR_MQ_DEADLINE,
+  ELEVATOR_NONE,
   FLAG_PRIORITY_MASK,
+  FLAG_PRIORITY_SHIFT,
   OPERATION_DISCARD,
   OPERATION_READ,
   OPERATION_WRITE,
@@ -20,35 +22,57 @@ export interface PlainOrder {
   writesStarved: number;
   readExpireMs: number;
   writeExpireMs: number;
+  agingMs: number;
 }
 
 type Direction = 0 | 1;
 type Merge = 'back' | 'front' | 'range';
+
+/** Requests of one class, in two directions; elevators that know neither use the first of each. */
+interface Lane {
+  readonly head: PlainRequest[];
+  readonly fifos: readonly [PlainRequest[], PlainRequest[]];
+  readonly sorted: readonly [PlainRequest[], PlainRequest[]];
+  readonly next: [PlainRequest | undefined, PlainRequest | undefined];
+}
+
+const newLanes = (): Lane[] =>
+  [0, 1, 2].map(() => ({ head: [], fifos: [[], []], sorted: [[], []], next: [undefined, undefined] }));
 
 export class PlainElevator {
   nowNs = 0;
   /** By operation, as the disk statistics have them. */
   readonly merges: { read: number; write: number; discard: number } = { read: 0, write: 0, discard: 0 };
   private readonly settings: PlainOrder & PlainLimits;
-  /** An absorbed request has gone. */
-  private readonly gone: () => void;
+  /** A request has become part of another. */
+  private readonly gone: (request: PlainRequest) => void;
   private filings = 0;
-  private readonly head: PlainRequest[] = [];
-  private readonly fifos: [PlainRequest[], PlainRequest[]] = [[], []];
-  private readonly sorted: [PlainRequest[], PlainRequest[]] = [[], []];
-  private readonly next: [PlainRequest | undefined, PlainRequest | undefined] = [undefined, undefined];
+  private lanes = newLanes();
+  /** Inserted and not ended, and the class that they were inserted into. */
+  private readonly held: Map<PlainRequest, Lane> = new Map();
   private lastMerge: PlainRequest | undefined;
   private lastDirection: Direction = 1;
   private batching = 0;
   private starved = 0;
+  private sweep = 0;
 
-  constructor(settings: PlainOrder & PlainLimits, gone: () => void) {
+  constructor(settings: PlainOrder & PlainLimits, gone: (request: PlainRequest) => void) {
     this.settings = settings;
     this.gone = gone;
   }
 
   get isSorting(): boolean {
+    return this.settings.elevator !== ELEVATOR_NONE;
+  }
+
+  private get hasClasses(): boolean {
     return this.settings.elevator === ELEVATOR_MQ_DEADLINE;
+  }
+
+  /** NONE counts as best effort. */
+  private laneOf({ priority }: PlainRequest): Lane {
+    const number = (priority >> FLAG_PRIORITY_SHIFT) & 3;
+    return this.lanes[this.hasClasses ? (number || 2) - 1 : 0];
   }
 
   // ---- merges: 3.1 to 3.5, 4.1, 4.2 ---------------------------------------------------------------------------------
@@ -100,7 +124,7 @@ export class PlainElevator {
 
   mergeIntoQueue(bio: PlainBio): boolean {
     if (!this.isSorting) {
-      for (const request of this.fifos[0].slice(-8).reverse()) {
+      for (const request of this.lanes[0].fifos[0].slice(-8).reverse()) {
         const done = this.isCompatible(request, bio) ? this.merge(request, bio) : undefined;
         if (done !== undefined) return Boolean(done);
       }
@@ -120,8 +144,8 @@ export class PlainElevator {
   }
 
   private find(filed: 'endFiled' | 'startFiled', holds: (request: PlainRequest) => boolean): PlainRequest | undefined {
-    const found = [...this.head, ...this.fifos[0], ...this.fifos[1]].filter(holds);
-    return found.sort((a, b) => b[filed] - a[filed])[0];
+    const all = this.lanes.flatMap(({ head, fifos }) => [...head, ...fifos[0], ...fifos[1]]);
+    return all.filter(holds).sort((a, b) => b[filed] - a[filed])[0];
   }
 
   /** A bio has been merged into `request`: so may be, now, a neighbour. */
@@ -129,7 +153,7 @@ export class PlainElevator {
     if (!how) return false;
     this.lastMerge = request;
     if (request.place !== 'sorted' || how === 'range') return true;
-    const sorted = this.sorted[this.directionOf(request)];
+    const sorted = this.laneOf(request).sorted[this.directionOf(request)];
     const at = sorted.indexOf(request);
     if (how === 'back') {
       this.join(request, sorted[at + 1]);
@@ -159,11 +183,12 @@ export class PlainElevator {
   private join(before: PlainRequest | undefined, after: PlainRequest | undefined): boolean {
     if (!before || !after || !this.canJoin(before, after) || (after.place === 'head' && before.place !== 'head')) return false;
     if (after.place === 'head') {
-      remove(this.head, after);
+      remove(this.laneOf(after).head, after);
     } else {
-      const fifo = this.fifos[this.directionOf(after)];
+      const fifo = this.laneOf(after).fifos[this.directionOf(after)];
       if (before.place === 'sorted' && after.fifoTime < before.fifoTime) {
         before.fifoTime = after.fifoTime;
+        before.order = after.order;
         remove(fifo, before);
         fifo[fifo.indexOf(after)] = before;
       } else {
@@ -180,10 +205,12 @@ export class PlainElevator {
     before.bios = bios;
     before.ranges = ranges;
     before.endFiled = ++this.filings;
+    before.queuedAt = Math.min(before.queuedAt, after.queuedAt);
     after.place = 'away';
     this.lastMerge = before;
     this.count(before);
-    this.gone();
+    this.held.delete(after);
+    this.gone(after);
   }
 
   private absorb(incoming: PlainRequest): boolean {
@@ -207,26 +234,71 @@ export class PlainElevator {
   // ---- insert: 5.3, 4.5 -----------------------------------------------------------------------------------------------
 
   private directionOf(request: PlainRequest): Direction {
-    return this.isSorting && request.operation & OPERATION_WRITE ? 1 : 0;
+    return this.hasClasses && request.operation & OPERATION_WRITE ? 1 : 0;
   }
 
   insert(request: PlainRequest): void {
     if (this.isSorting && this.settings.nomerges !== 2 && this.absorb(request)) return;
-    const { readExpireMs, writeExpireMs } = this.settings;
+    this.put(request, this.nowNs);
+  }
+
+  private put(request: PlainRequest, since: number): void {
+    const lane = this.laneOf(request);
     const direction = this.directionOf(request);
     request.place = 'sorted';
-    request.fifoTime = this.nowNs + (direction ? writeExpireMs : readExpireMs) * 1_000_000;
+    request.order = ++this.filings;
+    request.fifoTime = since + (this.hasClasses ? this.expireNs(request) : 0);
     this.file(request);
-    this.fifos[direction].push(request);
+    this.hold(request);
+    lane.fifos[direction].push(request);
     if (this.isSorting) this.sort(request);
     const canMerge = mayMerge(request.bios[0]) && request.operation !== OPERATION_WRITE_ZEROES;
     if (!request.isNomerge && canMerge) this.lastMerge ??= request;
   }
 
+  private expireNs(request: PlainRequest): number {
+    return (this.directionOf(request) ? this.settings.writeExpireMs : this.settings.readExpireMs) * 1_000_000;
+  }
+
   insertAtHead(request: PlainRequest): void {
+    request.fifoTime = this.nowNs;
+    this.becomeHead(request);
+    this.laneOf(request).head.unshift(request);
+  }
+
+  private becomeHead(request: PlainRequest): void {
     request.place = 'head';
     this.file(request);
-    this.head.unshift(request);
+    this.hold(request);
+  }
+
+  private hold(request: PlainRequest): void {
+    if (!this.held.has(request)) this.held.set(request, this.laneOf(request));
+  }
+
+  /** It has ended, or begins anew. */
+  forget(request: PlainRequest): void {
+    this.held.delete(request);
+  }
+
+  /** Another elevator takes over, all that is queued goes along, and what is under way does not count there. */
+  switchTo(elevator: number): void {
+    if (elevator === this.settings.elevator) return;
+    const heads = this.lanes.flatMap(({ head }) => head);
+    const others = this.lanes.flatMap(({ fifos }) => [...fifos[0], ...fifos[1]]).sort((a, b) => a.order - b.order);
+    this.lanes = newLanes();
+    this.held.clear();
+    this.lastMerge = undefined;
+    this.lastDirection = 1;
+    this.batching = 0;
+    this.starved = 0;
+    this.sweep = 0;
+    this.settings.elevator = elevator;
+    for (const request of heads) {
+      this.becomeHead(request);
+      this.laneOf(request).head.push(request);
+    }
+    for (const request of others) this.put(request, request.queuedAt);
   }
 
   private file(request: PlainRequest): void {
@@ -235,7 +307,7 @@ export class PlainElevator {
   }
 
   private sort(request: PlainRequest): void {
-    const sorted = this.sorted[this.directionOf(request)];
+    const sorted = this.laneOf(request).sorted[this.directionOf(request)];
     const behind = sorted.findIndex((other) => startOf(other) > startOf(request));
     sorted.splice(behind < 0 ? sorted.length : behind, 0, request);
   }
@@ -243,40 +315,68 @@ export class PlainElevator {
   /** Takes it out of the sector order; a batch that was to go on with it goes on with its successor. */
   private unsort(request: PlainRequest): void {
     const direction = this.directionOf(request);
-    const sorted = this.sorted[direction];
-    if (this.next[direction] === request) this.next[direction] = sorted[sorted.indexOf(request) + 1];
-    remove(sorted, request);
+    const { sorted, next } = this.laneOf(request);
+    if (next[direction] === request) next[direction] = sorted[direction][sorted[direction].indexOf(request) + 1];
+    remove(sorted[direction], request);
   }
 
   // ---- dispatch: 5.4a, 5.5, 6 ------------------------------------------------------------------------------------------
 
   pull(): PlainRequest | undefined {
-    const request = this.head.shift() ?? (this.isSorting ? this.pullSorted() : this.fifos[0].shift());
+    const request = this.hasClasses ? this.pullByClass() : (this.lanes[0].head.shift() ?? this.pullPlain());
     if (request && this.lastMerge === request) this.lastMerge = undefined;
     if (request) request.place = 'away';
     return request;
   }
 
-  private pullSorted(): PlainRequest | undefined {
+  private pullPlain(): PlainRequest | undefined {
+    const [{ fifos, sorted }] = this.lanes;
+    if (!this.isSorting) return fifos[0].shift();
+    // a sweep upwards, from where the last one began
+    const request = sorted[0].find((one) => startOf(one) >= this.sweep) ?? sorted[0][0];
+    if (request) this.sweep = startOf(request);
+    return request && this.take(this.lanes[0], 0, request);
+  }
+
+  private take({ fifos, sorted }: Lane, direction: Direction, request: PlainRequest): PlainRequest {
+    remove(sorted[direction], request);
+    remove(fifos[direction], request);
+    return request;
+  }
+
+  private pullByClass(): PlainRequest | undefined {
+    const [realtime, bestEffort, idle] = this.lanes;
+    const inUse = this.lanes.filter((lane) => [...this.held.values()].includes(lane));
+    if (inUse.length > 1) {
+      const latest = this.nowNs - this.settings.agingMs * 1_000_000;
+      const aged = this.pick(bestEffort, latest) ?? this.pick(idle, latest);
+      if (aged) return aged;
+    }
+    const first = [realtime, bestEffort, idle].find((lane) => inUse.includes(lane));
+    return first && this.pick(first, Number.POSITIVE_INFINITY);
+  }
+
+  /** The next of this class, if it came at `latest` or before. */
+  private pick(lane: Lane, latest: number): PlainRequest | undefined {
+    if (lane.head.length > 0) return lane.head[0].fifoTime > latest ? undefined : lane.head.shift();
     const { fifoBatch, writesStarved } = this.settings;
-    let request = this.next[this.lastDirection];
+    let request = lane.next[this.lastDirection];
     if (!request || this.batching >= fifoBatch) {
-      const [reads, writes] = this.fifos;
+      const [reads, writes] = lane.fifos;
       if (reads.length === 0 && writes.length === 0) return undefined;
       const isWrite = reads.length === 0 || (writes.length > 0 && this.starved++ >= writesStarved);
       if (isWrite) this.starved = 0;
       const direction: Direction = isWrite ? 1 : 0;
-      const [oldest] = this.fifos[direction];
-      request = this.nowNs >= oldest.fifoTime ? oldest : (this.next[direction] ?? oldest);
+      const [oldest] = lane.fifos[direction];
+      request = this.nowNs >= oldest.fifoTime ? oldest : (lane.next[direction] ?? oldest);
       this.lastDirection = direction;
       this.batching = 0;
     }
+    if (request.fifoTime - this.expireNs(request) > latest) return undefined;
     this.batching++;
     const direction = this.directionOf(request);
-    const sorted = this.sorted[direction];
-    this.next[direction] = sorted[sorted.indexOf(request) + 1];
-    remove(sorted, request);
-    remove(this.fifos[direction], request);
-    return request;
+    const sorted = lane.sorted[direction];
+    lane.next[direction] = sorted[sorted.indexOf(request) + 1];
+    return this.take(lane, direction, request);
   }
 }

@@ -5,6 +5,7 @@
 // The order of work: bios arrive (checks, split, plug, merge), `run` empties the plug, tries what waited, and dispatches.
 
 import {
+  ELEVATOR_MQ_DEADLINE,
   FLAG_FUA,
   FLAG_NOMERGE,
   FLAG_NOWAIT,
@@ -21,11 +22,13 @@ import {
 import { PlainElevator, type PlainOrder } from './plain-elevator.ts';
 import { PlainFlushes } from './plain-flush.ts';
 import { cutOf, isOver, maxSectorsAt, type PlainLimits } from './plain-limits.ts';
-import { mayMerge, type PlainBio, type PlainRequest, requestOf, sectorsOf } from './plain-request.ts';
+import { isAsync, mayMerge, type PlainBio, type PlainRequest, requestOf, sectorsOf } from './plain-request.ts';
 
 export interface PlainSettings extends PlainLimits, PlainOrder {
   depth: number;
   requests: number;
+  /** Requests that are not for reads; 0: three quarters of all. */
+  asyncDepth: number;
   hasCache: number;
   hasFua: number;
   isKernelPlugOrder: number;
@@ -57,13 +60,16 @@ export class PlainQueue {
   private readonly parts: Map<number, number> = new Map();
   private held = 0;
   private plug: PlainRequest[] = [];
-  private waiting: PlainBio[] = [];
+  private asyncHeld = 0;
+  private readonly waiting: PlainBio[] = [];
+  /** Over the depth of what is not read: reads go past them. */
+  private readonly overDepth: PlainBio[] = [];
   private comingBack: PlainRequest[] = [];
   private readonly dispatchList: PlainRequest[] = [];
 
   constructor(settings: PlainSettings) {
     this.settings = { ...settings };
-    this.elevator = new PlainElevator(this.settings, () => this.held--);
+    this.elevator = new PlainElevator(this.settings, (request) => this.free(request));
     this.machine = new PlainFlushes(
       (request) => this.dispatchList.push(request),
       (request) => this.end(request),
@@ -78,7 +84,8 @@ export class PlainQueue {
   }
 
   /** Settings change while I/O is queued and under way. */
-  set(changes: Partial<PlainSettings>): void {
+  set({ elevator, ...changes }: Partial<PlainSettings>): void {
+    if (elevator !== undefined) this.elevator.switchTo(elevator);
     Object.assign(this.settings, changes);
   }
 
@@ -91,10 +98,33 @@ export class PlainQueue {
       const status = this.check(bio);
       this.parts.set(bio.tag, 1);
       if (status !== undefined) this.endPart(bio, status);
-      else if (this.waiting.length === 0) this.enter(bio, isPlugged);
-      else if (bio.flags & FLAG_NOWAIT) this.endPart(bio, STATUS_AGAIN);
-      else this.waiting.push(bio);
+      else this.arrive(bio, isPlugged);
     }
+  }
+
+  private arrive(bio: PlainBio, isPlugged: boolean): void {
+    const isBehind = this.waiting.length > 0 ? this.waiting : this.queuesUp(bio) ? this.overDepth : undefined;
+    if (!isBehind) this.enter(bio, isPlugged);
+    else if (bio.flags & FLAG_NOWAIT) this.endPart(bio, STATUS_AGAIN);
+    else isBehind.push(bio);
+  }
+
+  private queuesUp(bio: PlainBio): boolean {
+    return this.overDepth.length > 0 && isAsync(bio);
+  }
+
+  private wait(...bios: readonly PlainBio[]): false {
+    for (const bio of bios.toReversed()) {
+      const isOver = this.isOverDepth(bio) || this.queuesUp(bio);
+      (isOver ? this.overDepth : this.waiting).unshift(bio);
+    }
+    return false;
+  }
+
+  private isOverDepth(bio: PlainBio): boolean {
+    const { elevator, requests, asyncDepth } = this.settings;
+    const most = asyncDepth || Math.max(1, Math.floor((3 * requests) / 4));
+    return elevator === ELEVATOR_MQ_DEADLINE && isAsync(bio) && this.asyncHeld >= most;
   }
 
   /** Flags that mean nothing are taken away; a write of nothing that flushes is a flush. */
@@ -124,16 +154,12 @@ export class PlainQueue {
       const rest = { ...bio, sector: bio.sector + cut, sectors: bio.sectors - cut, at: bio.at + cut };
       const front = { ...bio, sectors: cut, flags: bio.flags | FLAG_NOMERGE };
       this.parts.set(bio.tag, (this.parts.get(bio.tag) as number) + 1);
-      if (!this.queue(front, isPlugged)) {
-        this.waiting.unshift(front, rest);
-        return false;
-      }
+      if (!this.queue(front, isPlugged)) return this.wait(front, rest);
       bio = rest;
     }
     if (this.queue(bio, isPlugged)) return true;
     if (bio.flags & FLAG_NOWAIT) return this.endPart(bio, STATUS_AGAIN);
-    this.waiting.unshift(bio);
-    return false;
+    return this.wait(bio);
   }
 
   private cut(bio: PlainBio): number {
@@ -148,12 +174,13 @@ export class PlainQueue {
       if (last && this.elevator.mergeIntoPlug(last, bio)) return true;
       if (this.elevator.mergeIntoQueue(bio)) return true;
     }
-    if (this.held >= requests) {
+    if (this.held >= requests || this.isOverDepth(bio)) {
       this.unplug();
       return false;
     }
     this.held++;
-    const request = requestOf(bio);
+    if (isAsync(bio)) this.asyncHeld++;
+    const request = requestOf(bio, this.nowNs);
     const isFlushing = bio.operation === OPERATION_FLUSH || (bio.flags & (FLAG_FUA | FLAG_PREFLUSH)) !== 0;
     if (isFlushing) this.machine.enter(request, this.settings.hasFua !== 0, this.nowNs);
     else if (isPlugged) this.addToPlug(request);
@@ -183,10 +210,19 @@ export class PlainQueue {
     this.comeBack();
     const gone: PlainRequest[] = [];
     do {
-      while (this.waiting.length > 0 && this.enter(this.waiting.shift() as PlainBio, false));
+      this.enterWaiting();
       this.machine.run(this.nowNs);
     } while (this.dispatch(gone));
     return gone;
+  }
+
+  /** Those that wait for a request, then those that wait for another of their kind to end. */
+  private enterWaiting(): void {
+    for (let bio = this.waiting.shift(); bio; bio = this.waiting.shift()) {
+      if (this.queuesUp(bio)) this.overDepth.push(bio);
+      else if (!this.enter(bio, false) && this.waiting.length > 0) return;
+    }
+    for (let bio = this.overDepth.shift(); bio; bio = this.overDepth.shift()) if (!this.enter(bio, false)) return;
   }
 
   /** Flushes and steps of the machine go on at once, all others before all that is queued. */
@@ -207,7 +243,8 @@ export class PlainQueue {
       if (request.bios.length > 0 && isOver(this.settings, request)) {
         this.machine.forgets(request);
         this.waiting.unshift(...request.bios);
-        this.held--;
+        this.elevator.forget(request);
+        this.free(request);
         hasSplit = true;
       } else {
         gone.push(request);
@@ -247,8 +284,14 @@ export class PlainQueue {
     else this.end(request);
   }
 
-  private end(request: PlainRequest): void {
+  private free({ isAsync: wasAsync }: PlainRequest): void {
     this.held--;
+    if (wasAsync) this.asyncHeld--;
+  }
+
+  private end(request: PlainRequest): void {
+    this.elevator.forget(request);
+    this.free(request);
     if (request.operation !== OPERATION_FLUSH) this.count(request.operation, 1, sectorsOf(request));
     for (const bio of request.bios) this.endPart(bio, STATUS_OK);
   }

@@ -1,6 +1,14 @@
 // What the plain queue works with: bios, and requests made of them.
 
-import { FLAG_FUA, FLAG_NOMERGE, FLAG_PREFLUSH, FLAG_PRIORITY_MASK, OPERATION_DISCARD } from '../../assembly/abi.ts';
+import {
+  FLAG_FUA,
+  FLAG_NOMERGE,
+  FLAG_PREFLUSH,
+  FLAG_PRIORITY_MASK,
+  OPERATION_DISCARD,
+  OPERATION_FLUSH,
+  OPERATION_READ,
+} from '../../assembly/abi.ts';
 
 export interface PlainBio {
   readonly tag: number;
@@ -25,13 +33,21 @@ export interface PlainRequest {
   /** A flush follows its data. */
   isFlushedAfter: boolean;
   place: 'plug' | 'sorted' | 'head' | 'away';
+  /** When it was made: the earlier of two that become one. */
+  queuedAt: number;
   fifoTime: number;
+  /** Place in the order of insertion. */
+  order: number;
+  /** Counts against the depth of what is not read. */
+  readonly isAsync: boolean;
   /** When it was last filed under its end, and under its start: the latest is found first. */
   endFiled: number;
   startFiled: number;
 }
 
-export function requestOf(bio: PlainBio): PlainRequest {
+export const isAsync = ({ operation }: PlainBio): boolean => operation !== OPERATION_READ && operation !== OPERATION_FLUSH;
+
+export function requestOf(bio: PlainBio, nowNs: number = 0): PlainRequest {
   return {
     operation: bio.operation,
     priority: bio.flags & FLAG_PRIORITY_MASK,
@@ -42,7 +58,10 @@ export function requestOf(bio: PlainBio): PlainRequest {
     step: 'whole',
     isFlushedAfter: false,
     place: 'plug',
+    queuedAt: nowNs,
     fifoTime: 0,
+    order: 0,
+    isAsync: isAsync(bio),
     endFiled: 0,
     startFiled: 0,
   };

@@ -26,6 +26,7 @@ interface Case {
   /** Cycled over the I/Os of a request-based device: sixteenths that are good before an error, 16: no error. */
   readonly faults: readonly number[];
   readonly events: readonly Event[];
+  readonly hasPriorities: boolean;
 }
 
 const limits = {
@@ -43,10 +44,13 @@ const order = {
   writesStarved: fc.nat(3),
   readExpireMs: fc.constantFrom(500, 3),
   writeExpireMs: fc.constantFrom(5000, 7),
+  agingMs: fc.constantFrom(10_000, 4),
+  asyncDepth: fc.constantFrom(0, 0, 0, 1, 2),
+  elevator: fc.constantFrom(abi.ELEVATOR_MQ_DEADLINE, abi.ELEVATOR_MQ_DEADLINE, abi.ELEVATOR_NONE, abi.ELEVATOR_SCAN),
 };
 
 const change: fc.Arbitrary<Partial<PlainSettings>> = fc.oneof(
-  fc.record({ ...limits, nomerges: order.nomerges }, { requiredKeys: [] }),
+  fc.record({ ...limits, nomerges: order.nomerges, elevator: order.elevator }, { requiredKeys: [] }),
   fc.record({ ...order, requests: fc.constantFrom(256, 3, 6), depth: fc.integer({ min: 1, max: 4 }) }, { requiredKeys: [] }),
 );
 
@@ -56,7 +60,6 @@ const cases: fc.Arbitrary<Case> = fc
     settings: fc.record({
       ...limits,
       ...order,
-      elevator: fc.nat(1),
       depth: fc.constantFrom(1, 1, 2, 3),
       requests: fc.constantFrom(256, 256, 3, 6),
       logicalBlockSectors: fc.constantFrom(1, 1, 1, 8),
@@ -78,6 +81,14 @@ const cases: fc.Arbitrary<Case> = fc
       ),
       { minLength: 1, maxLength: 16 },
     ),
+    hasPriorities: fc.boolean(),
+  })
+  .map((one) => {
+    // A look for an aged request counts as a choice against writes, whether it finds one or not: so the same holds of looks.
+    if (!one.hasPriorities) return one;
+    const patient = <T extends Partial<PlainSettings>>(settings: T): T => ({ ...settings, writesStarved: 10_000 });
+    const events = one.events.map((event) => ('settings' in event ? { settings: patient(event.settings) } : event));
+    return { ...one, settings: patient(one.settings), events };
   })
   .map((one) => {
     // When bios wait for a request they are tried again whenever the queue is looked at, and each refusal by a limit
@@ -93,7 +104,7 @@ function isLimited({ maxSectors = 2560, maxSegments = 128, chunkSectors = 0, ...
   return maxSectors < 2560 || maxSegments < 128 || chunkSectors > 0 || areDiscards || rest.maxWriteZeroesSectors === 24;
 }
 
-const roomy = <T extends Partial<PlainSettings>>(settings: T): T => ({ ...settings, requests: 1500 });
+const roomy = <T extends Partial<PlainSettings>>(settings: T): T => ({ ...settings, requests: 1500, asyncDepth: 0 });
 const roomyEvent = (event: Event): Event => ('settings' in event ? { settings: roomy(event.settings) } : event);
 
 /** What a path takes that stands below the limits in question. */
@@ -108,14 +119,16 @@ class Comparison {
   private readonly path: number;
   private readonly faults: readonly number[];
   private readonly kind: Case['kind'];
+  private readonly hasPriorities: boolean;
   /** `good`: sectors done before the error, if there is one. */
   private readonly away: { readonly request: PlainRequest; readonly io: PathIo; readonly good: number | undefined }[] = [];
   private faultsUsed = 0;
   private compared = 0;
   private ended = 0;
 
-  constructor({ kind, settings, faults }: Case) {
+  constructor({ kind, settings, faults, hasPriorities }: Case) {
     this.kind = kind;
+    this.hasPriorities = hasPriorities;
     this.faults = faults;
     this.plain = new PlainQueue(settings);
     const own: Settings =
@@ -143,8 +156,8 @@ class Comparison {
   private submit(words: readonly BioWords[], isPlugged: boolean): void {
     // a bio-based device sends the flush that goes before a write itself, and nothing of what has no sectors
     const isBelow = this.kind === 'bio';
-    const mask = isBelow ? ~abi.FLAG_PREFLUSH : -1;
-    const bios = this.driver.submit(
+    const mask = (isBelow ? ~abi.FLAG_PREFLUSH : -1) & (this.hasPriorities ? -1 : ~abi.FLAG_PRIORITY_MASK);
+    const bios = this.driver.enter(
       words.map((one) => {
         const [operation, sector, sectors, isAdjacent] = one;
         const length = Math.min(sectors || (isBelow ? 8 : 0), SECTORS - sector);
@@ -153,7 +166,7 @@ class Comparison {
       isPlugged,
     );
     this.plain.submit(bios, isPlugged);
-    this.compare(this.plain.run());
+    this.go();
   }
 
   private change({ depth, ...settings }: Partial<PlainSettings>): void {
@@ -163,8 +176,9 @@ class Comparison {
     this.go();
   }
 
+  /** The queue is looked at, whether something has happened to it or not: time has passed. */
   private go(): void {
-    this.driver.settle();
+    this.driver.kick(this.queue);
     this.compare(this.plain.run());
   }
 
@@ -176,7 +190,7 @@ class Comparison {
       else this.driver.answer(io, abi.STATUS_TRANSPORT, good);
       this.plain.answered();
     }
-    this.driver.settle();
+    this.driver.kick(this.queue);
     // A request-based device hears of the credits first, then of the verdicts of end_io.
     const early = this.kind === 'request' ? this.plain.run() : [];
     for (const { request, good } of answered) {
@@ -189,7 +203,8 @@ class Comparison {
   private compare(expected: readonly PlainRequest[]): void {
     const got = this.driver.issued.slice(this.compared);
     this.compared = this.driver.issued.length;
-    assert.equal(got.map(printIo), expected.map(printRequest));
+    const [went, should] = [got.map(printIo), expected.map(printRequest)];
+    assert.equal(went, should, `went: ${went.join(', ')}; should have gone: ${should.join(', ')}`);
     for (const [i, request] of expected.entries()) {
       const sixteenths = this.kind === 'request' ? this.faults[this.faultsUsed++ % this.faults.length] : 16;
       const good = sixteenths === 16 ? undefined : Math.floor((got[i].sectors * sixteenths) / 16);

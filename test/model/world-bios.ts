@@ -2,6 +2,7 @@
 
 import fc from 'fast-check';
 import {
+  FLAG_FAILFAST,
   FLAG_FUA,
   FLAG_NOMERGE,
   FLAG_NOWAIT,
@@ -32,6 +33,7 @@ const FLAGS = [
   FLAG_FUA | FLAG_PREFLUSH,
   FLAG_NOWAIT,
   FLAG_RAHEAD,
+  FLAG_FAILFAST,
   ...[1, 2, 3].map((priority) => priority << FLAG_PRIORITY_SHIFT),
 ];
 

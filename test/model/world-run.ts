@@ -11,7 +11,6 @@ import {
   FLAG_PREFLUSH,
   FLAG_RAHEAD,
   OPERATION_FLUSH,
-  SETTING_ELEVATOR,
   STATUS_MEDIUM,
   STATUS_OK,
   STATUS_TARGET,
@@ -246,11 +245,8 @@ export class Run {
   }
 
   /** A limit of a path may so become lower than that of what stands above it. */
-  private change(which: number, { elevator, ...settings }: Settings): void {
-    const device = this.deviceOf(which);
-    this.driver.configure(device, settings);
-    // refused while requests are queued
-    if (elevator !== undefined) this.driver.core.exports.configureDevice(device, SETTING_ELEVATOR, elevator);
+  private change(which: number, settings: Settings): void {
+    this.driver.configure(this.deviceOf(which), settings);
     this.driver.settle();
   }
 
@@ -331,8 +327,9 @@ export class Run {
     }
     for (const device of this.state.keys()) this.driver.setState(device, DEVICE_RUNNING);
     this.driver.drain();
-    const { elevator: _, ...settings } = this.settings();
-    for (const device of [...this.backings, ...this.choosers.map((one) => one.device)]) this.driver.configure(device, settings);
+    for (const device of [...this.backings, ...this.choosers.map((one) => one.device)]) {
+      this.driver.configure(device, this.settings());
+    }
     for (const top of this.tops) {
       for (let sector = 0; sector < SECTORS; sector += 64) {
         this.submit([{ device: top.id, sector, sectors: 64, space: top.space }], true);

@@ -69,7 +69,9 @@ const change: fc.Arbitrary<Settings> = fc.record(
     depth: fc.integer({ min: 1, max: 4 }),
     requests: fc.constantFrom(1, 3, 256),
     nomerges: fc.nat(2),
-    elevator: fc.nat(1),
+    asyncDepth: fc.constantFrom(0, 1, 2),
+    agingMs: fc.constantFrom(10_000, 1),
+    elevator: fc.nat(3),
   },
   { requiredKeys: [] },
 );
@@ -99,7 +101,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 export function worlds(stepsMax: number): fc.Arbitrary<World> {
   return fc.record({
     shape: fc.constantFrom(...SHAPES),
-    elevator: fc.nat(1),
+    elevator: fc.nat(3),
     paths: fc.integer({ min: 1, max: 3 }),
     depth: fc.constantFrom(1, 1, 2, 3, 64),
     requests: fc.constantFrom(1, 2, 4, 256),

@@ -32,6 +32,8 @@ export const SETTINGS = {
   maxDiscardSegments: abi.SETTING_MAX_DISCARD_SEGMENTS,
   maxWriteZeroesSectors: abi.SETTING_MAX_WRITE_ZEROES_SECTORS,
   hasFua: abi.SETTING_HAS_FUA,
+  asyncDepth: abi.SETTING_ASYNC_DEPTH,
+  agingMs: abi.SETTING_PRIORITY_AGING_EXPIRE,
   physicalBlockSectors: abi.SETTING_PHYSICAL_BLOCK_SECTORS,
 } as const;
 
