@@ -159,7 +159,6 @@ function isOverLimits(device: Device, request: Request): bool {
  */
 function splitAgain(device: Device, request: Request): void {
   if (request.step) device.flushData--;
-  const waiting = waitingOf(device);
   let reversed = changetype<Bio>(0);
   for (let bio = request.bioHead; bio; ) {
     const following = bio.next;
@@ -171,7 +170,7 @@ function splitAgain(device: Device, request: Request): void {
     const before = reversed.next;
     if (!reversed.firstStatus) reversed.firstStatus = request.firstStatus;
     device.waiting++;
-    prependBio(waiting, reversed);
+    prependBio(waitingOf(device), reversed);
     reversed = before;
   }
   request.bioHead = changetype<Bio>(0);

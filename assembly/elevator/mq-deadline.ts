@@ -9,8 +9,9 @@
 //      prio_aging_expire goes first
 //   2. real time, best effort, idle: as long as a class holds requests, under way or not, none below it is asked
 //
-// Direction, length of the batch and how often reads went before writes are shared by the classes, and a look for an aged
-// request may end a batch although it finds none. A class holds a request from its first insert until that has ended.
+// Direction and length of the batch, and how often reads went before writes, are shared by the classes. A look for an aged
+// request that finds none changes nothing (in Linux it may end a batch, so that the order depends on how often the queue is
+// run). A class holds a request from its first insert until that has ended.
 import { FLAG_PRIORITY_SHIFT, OPERATION_WRITE } from '../abi';
 import { Device, elevatorOf, unhash } from '../record/device';
 import { Fifo, fifoRemove } from '../record/fifo';
@@ -135,29 +136,31 @@ function pick(device: Device, group: PriorityClass, latest: f64): Request {
   if (group.headHead) return pickHead(device, group, latest);
   const batch = batchOf(device);
   let request = sortedIn(group, batch.lastDirection).next;
-  if (!request || batch.length >= device.fifoBatch) {
+  const goesOn = !!request && batch.length < device.fifoBatch;
+  let starved = batch.starved;
+  if (!goesOn) {
     const oldestRead = sortedIn(group, READ).head;
     const oldestWrite = sortedIn(group, WRITE).head;
     let direction = READ;
     if (oldestRead) {
-      if (oldestWrite && batch.starved++ >= device.writesStarved) direction = WRITE;
+      if (oldestWrite && starved++ >= device.writesStarved) direction = WRITE;
     } else if (oldestWrite) {
       direction = WRITE;
     } else {
       return changetype<Request>(0);
     }
-    if (direction == WRITE) batch.starved = 0;
-    const oldestOne = direction == READ ? oldestRead : oldestWrite;
+    if (direction == WRITE) starved = 0;
+    const first = direction == READ ? oldestRead : oldestWrite;
     const next = sortedIn(group, direction).next;
-    request = !next || root().now >= oldestOne.fifoTime ? oldestOne : next;
-    batch.lastDirection = direction;
-    batch.length = 0;
+    request = !next || root().now >= first.fifoTime ? first : next;
   }
   const direction = directionOf(request);
   if (request.fifoTime - (direction == READ ? device.readExpireNs : device.writeExpireNs) > latest) {
     return changetype<Request>(0);
   }
-  batch.length++;
+  batch.length = goesOn ? batch.length + 1 : 1;
+  batch.lastDirection = direction;
+  batch.starved = starved;
   const sorted = sortedIn(group, direction);
   sorted.next = request;
   sortOut(device, sorted, request);
@@ -193,14 +196,15 @@ export function absorbed(device: Device, survivor: Request, gone: Request): void
   sortTogether(device, sortedOf(device, gone), survivor, gone);
 }
 
-/** The class holds it no more; if that was its last one the classes below are asked again. */
+/** The class holds it no more. Where others hold requests, one that waited for it, or is old by now, may go. */
 export function forget(device: Device, request: Request): void {
   const number = <u32>(request.mark & MARK_ELEVATOR);
   if (!number) return;
   request.mark &= ~MARK_ELEVATOR;
   const group = classAt(device, number - 1);
   group.held--;
-  if (!group.held && device.queued) ready(device);
+  const others = classAt(device, REALTIME).held + classAt(device, BEST_EFFORT).held + classAt(device, IDLE).held - group.held;
+  if (others && device.queued) ready(device);
 }
 
 export function oldest(device: Device): Request {

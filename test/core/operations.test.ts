@@ -199,7 +199,7 @@ waiting('a suspended bio-based device turns NOWAIT and read-ahead away and keeps
   core.assertIdle();
 });
 
-waiting('reads merge with those of their priority only', () => {
+waiting('reads that differ in priority do not merge, those of one priority do', () => {
   const core = new RawCore();
   const path = core.backing([ELEVATED]);
   const idle = abi.PRIORITY_IDLE << abi.FLAG_PRIORITY_SHIFT;

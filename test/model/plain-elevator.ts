@@ -22,7 +22,7 @@ export interface PlainOrder {
   writesStarved: number;
   readExpireMs: number;
   writeExpireMs: number;
-  agingMs: number;
+  priorityAgingMs: number;
 }
 
 type Direction = 0 | 1;
@@ -348,7 +348,7 @@ export class PlainElevator {
     const [realtime, bestEffort, idle] = this.lanes;
     const inUse = this.lanes.filter((lane) => [...this.held.values()].includes(lane));
     if (inUse.length > 1) {
-      const latest = this.nowNs - this.settings.agingMs * 1_000_000;
+      const latest = this.nowNs - this.settings.priorityAgingMs * 1_000_000;
       const aged = this.pick(bestEffort, latest) ?? this.pick(idle, latest);
       if (aged) return aged;
     }
@@ -360,19 +360,23 @@ export class PlainElevator {
   private pick(lane: Lane, latest: number): PlainRequest | undefined {
     if (lane.head.length > 0) return lane.head[0].fifoTime > latest ? undefined : lane.head.shift();
     const { fifoBatch, writesStarved } = this.settings;
+    const isOld = (one: PlainRequest): boolean => one.fifoTime - this.expireNs(one) <= latest;
+    const [reads, writes] = lane.fifos;
     let request = lane.next[this.lastDirection];
     if (!request || this.batching >= fifoBatch) {
-      const [reads, writes] = lane.fifos;
       if (reads.length === 0 && writes.length === 0) return undefined;
-      const isWrite = reads.length === 0 || (writes.length > 0 && this.starved++ >= writesStarved);
-      if (isWrite) this.starved = 0;
+      const isWrite = reads.length === 0 || (writes.length > 0 && this.starved >= writesStarved);
       const direction: Direction = isWrite ? 1 : 0;
       const [oldest] = lane.fifos[direction];
       request = this.nowNs >= oldest.fifoTime ? oldest : (lane.next[direction] ?? oldest);
+      // a look that finds none changes nothing
+      if (!isOld(request)) return undefined;
+      if (isWrite) this.starved = 0;
+      else if (writes.length > 0) this.starved++;
       this.lastDirection = direction;
       this.batching = 0;
     }
-    if (request.fifoTime - this.expireNs(request) > latest) return undefined;
+    if (!isOld(request)) return undefined;
     this.batching++;
     const direction = this.directionOf(request);
     const sorted = lane.sorted[direction];

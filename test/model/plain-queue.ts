@@ -219,8 +219,9 @@ export class PlainQueue {
   /** Those that wait for a request, then those that wait for another of their kind to end. */
   private enterWaiting(): void {
     for (let bio = this.waiting.shift(); bio; bio = this.waiting.shift()) {
+      const [first] = this.overDepth;
       if (this.queuesUp(bio)) this.overDepth.push(bio);
-      else if (!this.enter(bio, false) && this.waiting.length > 0) return;
+      else if (!this.enter(bio, false) && this.overDepth[0] === first) return;
     }
     for (let bio = this.overDepth.shift(); bio; bio = this.overDepth.shift()) if (!this.enter(bio, false)) return;
   }

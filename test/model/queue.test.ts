@@ -26,7 +26,6 @@ interface Case {
   /** Cycled over the I/Os of a request-based device: sixteenths that are good before an error, 16: no error. */
   readonly faults: readonly number[];
   readonly events: readonly Event[];
-  readonly hasPriorities: boolean;
 }
 
 const limits = {
@@ -44,7 +43,7 @@ const order = {
   writesStarved: fc.nat(3),
   readExpireMs: fc.constantFrom(500, 3),
   writeExpireMs: fc.constantFrom(5000, 7),
-  agingMs: fc.constantFrom(10_000, 4),
+  priorityAgingMs: fc.constantFrom(10_000, 4),
   asyncDepth: fc.constantFrom(0, 0, 0, 1, 2),
   elevator: fc.constantFrom(abi.ELEVATOR_MQ_DEADLINE, abi.ELEVATOR_MQ_DEADLINE, abi.ELEVATOR_NONE, abi.ELEVATOR_SCAN),
 };
@@ -81,14 +80,6 @@ const cases: fc.Arbitrary<Case> = fc
       ),
       { minLength: 1, maxLength: 16 },
     ),
-    hasPriorities: fc.boolean(),
-  })
-  .map((one) => {
-    // A look for an aged request counts as a choice against writes, whether it finds one or not: so the same holds of looks.
-    if (!one.hasPriorities) return one;
-    const patient = <T extends Partial<PlainSettings>>(settings: T): T => ({ ...settings, writesStarved: 10_000 });
-    const events = one.events.map((event) => ('settings' in event ? { settings: patient(event.settings) } : event));
-    return { ...one, settings: patient(one.settings), events };
   })
   .map((one) => {
     // When bios wait for a request they are tried again whenever the queue is looked at, and each refusal by a limit
@@ -119,16 +110,14 @@ class Comparison {
   private readonly path: number;
   private readonly faults: readonly number[];
   private readonly kind: Case['kind'];
-  private readonly hasPriorities: boolean;
   /** `good`: sectors done before the error, if there is one. */
   private readonly away: { readonly request: PlainRequest; readonly io: PathIo; readonly good: number | undefined }[] = [];
   private faultsUsed = 0;
   private compared = 0;
   private ended = 0;
 
-  constructor({ kind, settings, faults, hasPriorities }: Case) {
+  constructor({ kind, settings, faults }: Case) {
     this.kind = kind;
-    this.hasPriorities = hasPriorities;
     this.faults = faults;
     this.plain = new PlainQueue(settings);
     const own: Settings =
@@ -156,7 +145,7 @@ class Comparison {
   private submit(words: readonly BioWords[], isPlugged: boolean): void {
     // a bio-based device sends the flush that goes before a write itself, and nothing of what has no sectors
     const isBelow = this.kind === 'bio';
-    const mask = (isBelow ? ~abi.FLAG_PREFLUSH : -1) & (this.hasPriorities ? -1 : ~abi.FLAG_PRIORITY_MASK);
+    const mask = isBelow ? ~abi.FLAG_PREFLUSH : -1;
     const bios = this.driver.enter(
       words.map((one) => {
         const [operation, sector, sectors, isAdjacent] = one;

@@ -70,7 +70,7 @@ const change: fc.Arbitrary<Settings> = fc.record(
     requests: fc.constantFrom(1, 3, 256),
     nomerges: fc.nat(2),
     asyncDepth: fc.constantFrom(0, 1, 2),
-    agingMs: fc.constantFrom(10_000, 1),
+    priorityAgingMs: fc.constantFrom(10_000, 1),
     elevator: fc.nat(3),
   },
   { requiredKeys: [] },

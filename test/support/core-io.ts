@@ -32,9 +32,11 @@ export const SETTINGS = {
   maxDiscardSegments: abi.SETTING_MAX_DISCARD_SEGMENTS,
   maxWriteZeroesSectors: abi.SETTING_MAX_WRITE_ZEROES_SECTORS,
   hasFua: abi.SETTING_HAS_FUA,
-  asyncDepth: abi.SETTING_ASYNC_DEPTH,
-  agingMs: abi.SETTING_PRIORITY_AGING_EXPIRE,
   physicalBlockSectors: abi.SETTING_PHYSICAL_BLOCK_SECTORS,
+  asyncDepth: abi.SETTING_ASYNC_DEPTH,
+  priorityAgingMs: abi.SETTING_PRIORITY_AGING_EXPIRE,
+  kyberReadLatencyUs: abi.SETTING_KYBER_READ_LATENCY,
+  kyberWriteLatencyUs: abi.SETTING_KYBER_WRITE_LATENCY,
 } as const;
 
 /** Settings of a device by name; what is missing keeps the core's default. */
