@@ -169,6 +169,10 @@ export class CoreDriver {
     this.core.exports.setPaths(id, paths.length);
   }
 
+  kindOf(id: number): number {
+    return this.devices[id].kind;
+  }
+
   spaceOf(id: number): Space {
     return this.devices[id].space;
   }
