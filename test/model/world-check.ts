@@ -13,6 +13,10 @@ export function checkStatistics(driver: CoreDriver, devices: readonly number[]):
     check(driver.figure(device, abi.FIGURE_DISK_IN_FLIGHT) === 0, () => `${what}: I/O in flight in the disk statistics`);
     const merges = counter(abi.COUNTER_BACK_MERGES) + counter(abi.COUNTER_FRONT_MERGES) + counter(abi.COUNTER_REQUEST_MERGES);
     check(sum(abi.DISK_MERGES) === merges, () => `${what}: ${sum(abi.DISK_MERGES)} merges of ${merges}`);
+    if (driver.kindOf(device) === abi.DEVICE_BIO) {
+      const ended = counter(abi.COUNTER_BIOS_ENDED);
+      check(sum(abi.DISK_IOS) === ended, () => `${what}: ${sum(abi.DISK_IOS)} I/Os in the disk statistics, ${ended} bios`);
+    }
     const [busyNs, allNs] = [counter(abi.COUNTER_DISK_BUSY_NS), sum(abi.DISK_NS)];
     check(busyNs <= driver.nowNs, () => `${what}: busy for longer than there is time`);
     for (const group of GROUPS) {
