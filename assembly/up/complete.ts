@@ -52,7 +52,6 @@ export function complete(request: Request): void {
 
 /** The first bio that an error does not end: behind the good ones, and those that fail as fast as the first of the others. */
 function restOf(request: Request): Bio {
-  if (isOfRanges(request)) return changetype<Bio>(0);
   let good = request.goodSectors;
   let bio = request.bioHead;
   while (bio && bio.sectors <= good) {
@@ -123,7 +122,7 @@ export function advance(original: Request, sectors: u32): void {
   shorten(original, bio, told);
 }
 
-/** A discard of several ranges ends as a whole: its place would say nothing of what is left of it. */
+/** A discard of several ranges, on its way up, is told as a whole: its place would say nothing of what is left of it. */
 function isOfRanges(request: Request): bool {
   return request.operation == OPERATION_DISCARD && request.segments > 1;
 }
@@ -135,8 +134,10 @@ function shorten(original: Request, bio: Bio, told: u32): void {
   if (bio) top.flags = (top.flags & ~(<u16>FLAG_FAILFAST)) | (bio.flags & <u16>FLAG_FAILFAST);
   else top.bioTail = bio;
   const segments = countSegments(top, bio);
+  // ranges of a discard need not follow each other
+  const moved = bio ? bio.sector - top.sector : <u64>told;
   for (let request = original; request; request = request.original) {
-    request.sector += told;
+    request.sector += moved;
     request.sectors -= told;
     request.segments = <u16>segments;
   }
@@ -144,10 +145,11 @@ function shorten(original: Request, bio: Bio, told: u32): void {
 
 function countSegments(request: Request, first: Bio): u32 {
   if (!first) return 0;
+  const isDiscard = request.operation == OPERATION_DISCARD;
+  if (isDiscard && request.segments == 1) return 1;
   let segments: u32 = 1;
-  if (request.operation == OPERATION_DISCARD) return segments;
   for (let bio = first; bio.next; bio = bio.next) {
-    if (bio.address + (bio.sectors << 9) != bio.next.address) segments++;
+    if (isDiscard || bio.address + (bio.sectors << 9) != bio.next.address) segments++;
   }
   return segments;
 }
