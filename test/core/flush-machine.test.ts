@@ -88,6 +88,7 @@ test('a flush sent when the data has ended serves both', () => {
   const path = core.backing([CACHE]);
   core.submit({ device: path, operation: WRITE, sectors: 8, flags: FUA }, { device: path, operation: FLUSH });
   assert.is(said(core.answer()), 'W');
+  assert.is(core.core.exports.nextTimer(), 0, 'nothing waits for the five seconds any more');
   assert.is(said(core.answer()), 'F');
   assert.is(core.ended.size, 2);
   core.assertIdle();

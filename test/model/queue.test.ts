@@ -12,7 +12,7 @@ import { PlainQueue, type PlainSettings } from './plain-queue.ts';
 import { type PlainRequest, piecesOf, sectorsOf, startOf } from './plain-request.ts';
 import { type BioWords, batchesOf, flagsOf, SECTORS } from './world-bios.ts';
 
-const RUNS = Number(process.env['RQDM_FUZZ_RUNS'] ?? 1500);
+const RUNS = Number(process.env['RQDM_FUZZ_RUNS'] ?? 1000);
 
 type Event =
   | { readonly bios: readonly BioWords[]; readonly isPlugged: boolean }
