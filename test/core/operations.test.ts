@@ -139,6 +139,23 @@ ranges('a clone over the limit of the device below is refused, with NOTSUPP wher
   }
 });
 
+ranges('a stretch that takes discards or zeroes and not the other turns that one away', () => {
+  for (const [abilities, statuses] of [
+    [0, [abi.STATUS_NOTSUPP, abi.STATUS_NOTSUPP]],
+    [abi.ABILITY_DISCARD, [abi.STATUS_OK, abi.STATUS_NOTSUPP]],
+    [abi.ABILITY_WRITE_ZEROES, [abi.STATUS_NOTSUPP, abi.STATUS_OK]],
+  ] as const) {
+    const core = new RawCore();
+    const path = core.backing(DISCARDS);
+    const device = core.device(abi.DEVICE_BIO, DISCARDS);
+    core.map(device, abi.EXTENT_DEVICE, path, { abilities });
+    core.submit({ device, operation: DISCARD, sectors: 8 }, { device, operation: ZEROES, sectors: 8 });
+    core.drain();
+    assert.equal([core.ended.get(0), core.ended.get(1)], statuses);
+    core.assertIdle();
+  }
+});
+
 ranges('a path that says TARGET and takes no discards any more turns them off above', () => {
   const core = new RawCore();
   const path = core.backing(DISCARDS);
@@ -286,6 +303,31 @@ mapped('what a hook keeps goes to the device and the place that it names later',
     assert.is(core.ended.get(0), abi.STATUS_OK);
     core.assertIdle();
   }
+});
+
+mapped('kept I/O whose front has been told goes on behind it at the new place', () => {
+  const core = new RawCore();
+  const path = core.backing();
+  const device = core.device(abi.DEVICE_REQUEST);
+  core.map(device, abi.EXTENT_DEVICE, path, { hooks: abi.HOOK_PREP_MAP | abi.HOOK_END_IO });
+  let kept = 0;
+  core.choose = ({ id }) => {
+    kept = id;
+    return { verdict: abi.MAP_REMAPPED, device: path };
+  };
+  core.endings.push(abi.END_INCOMPLETE, abi.END_INCOMPLETE);
+  core.submit({ device, sector: 100, sectors: 8 }, { device, sector: 108, sectors: 8 });
+  assert.equal(places(core.answer(1, abi.STATUS_TRANSPORT, 8)), ['100+16']);
+  assert.equal([...core.ended.keys()], [0]);
+  assert.ok(core.core.exports.remap(core.nowNs, kept, path, 700));
+  core.run();
+  // all of it is done now, though with an error: what is given to a place then has nothing to do there
+  assert.equal(places(core.answer(1, abi.STATUS_TRANSPORT, 8)), ['708+8']);
+  assert.ok(core.core.exports.remap(core.nowNs, kept, path, 900));
+  core.run();
+  assert.is(core.issued.length, 0);
+  assert.is(core.ended.get(1), abi.STATUS_OK);
+  core.assertIdle();
 });
 
 mapped('kept I/O that is sent to a device which does not stand below ends with an error', () => {
