@@ -12,25 +12,18 @@ import * as deadline from './mq-deadline';
 import * as none from './none';
 import * as scan from './scan';
 
-/** Whether requests have an order by sector, in which they can be looked up; else a bio looks at the newest ones. */
-export function sorts(device: Device): bool {
-  return device.elevator == ELEVATOR_MQ_DEADLINE || device.elevator == ELEVATOR_SCAN;
-}
-
 /** The elevator begins, with its memory all zero. */
 export function start(device: Device): void {
+  device.isSorting = device.elevator == ELEVATOR_MQ_DEADLINE || device.elevator == ELEVATOR_SCAN ? 1 : 0;
   if (device.elevator == ELEVATOR_MQ_DEADLINE) deadline.start(device);
   else if (device.elevator == ELEVATOR_NONE) none.start(device);
   else if (device.elevator == ELEVATOR_SCAN) scan.start(device);
   else kyber.start(device);
 }
 
-export function insert(device: Device, request: Request): void {
+/** `since` is when it came to be queued. */
+export function insert(device: Device, request: Request, since: f64): void {
   device.queued++;
-  place(device, request, root().now);
-}
-
-function place(device: Device, request: Request, since: f64): void {
   request.ordinal = device.ordinals++;
   if (device.elevator == ELEVATOR_MQ_DEADLINE) deadline.insert(device, request, since);
   else if (device.elevator == ELEVATOR_NONE) none.insert(device, request, since);
@@ -49,7 +42,7 @@ export function insertAtHead(device: Device, request: Request): void {
 
 function becomeHead(device: Device, request: Request): Fifo {
   request.state = REQUEST_AT_HEAD;
-  if (sorts(device)) hash(device, request);
+  if (device.isSorting) hash(device, request);
   if (device.elevator == ELEVATOR_MQ_DEADLINE) deadline.hold(device, request);
   return headOf(device, request);
 }
@@ -127,8 +120,8 @@ export function forget(device: Device, request: Request): void {
 
 /** It has ended, and is in no elevator. */
 export function ended(device: Device, request: Request): void {
-  if (device.elevator == ELEVATOR_KYBER) kyber.ended(device, request);
-  forget(device, request);
+  if (device.elevator == ELEVATOR_MQ_DEADLINE) deadline.forget(device, request);
+  else if (device.elevator == ELEVATOR_KYBER) kyber.ended(device, request);
 }
 
 function oldest(device: Device): Request {
@@ -157,6 +150,7 @@ export function switchTo(device: Device, elevator: u32): bool {
     } else {
       request = oldest(device);
       remove(device, request);
+      device.queued--;
     }
     request.next = changetype<Request>(0);
     if (last) last.next = request;
@@ -176,7 +170,7 @@ export function switchTo(device: Device, elevator: u32): bool {
       heads--;
       fifoAppend(becomeHead(device, request), request);
     } else {
-      place(device, request, request.queuedAt);
+      insert(device, request, request.queuedAt);
     }
   }
   return true;

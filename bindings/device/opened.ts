@@ -2,8 +2,10 @@
 // opened by the first table that names it and closed by the last one that lets go.
 import {
   DEVICE_BACKING,
+  ELEVATOR_KYBER,
   ELEVATOR_MQ_DEADLINE,
   ELEVATOR_NONE,
+  ELEVATOR_SCAN,
   SETTING_BIOS,
   SETTING_CHUNK_SECTORS,
   SETTING_DEPTH,
@@ -48,6 +50,8 @@ export function quotaOf(core: Core): number {
 export const ELEVATORS: ReadonlyMap<string, number> = new Map([
   ['none', ELEVATOR_NONE],
   ['mq-deadline', ELEVATOR_MQ_DEADLINE],
+  ['scan', ELEVATOR_SCAN],
+  ['kyber', ELEVATOR_KYBER],
 ]);
 
 export class BackingDevice implements OpenedDevice {

@@ -43,10 +43,10 @@ export class PlainDevice implements TransferOwner, AsyncDisposable {
     this.isReadOnly = backing.path.isReadOnly;
   }
 
-  /** The core's number of the elevator. Throws ERR_RQDM_BUSY while requests are queued: they would have to move. */
+  /** The core's number of the elevator, to which what is queued goes over. Throws ERR_RQDM_ELEVATOR for one that there is not. */
   setElevator(elevator: number): void {
     if (this.#services.pump.core.exports.configureDevice(this.id, SETTING_ELEVATOR, elevator)) return;
-    throw new RqdmError('ERR_RQDM_BUSY', `the elevator of ${this.name} cannot change while requests are queued in it`);
+    throw new RqdmError('ERR_RQDM_ELEVATOR', `elevator ${elevator} of ${this.name}: there is none of this number`);
   }
 
   /** Counters and latencies. A copy of now. */
