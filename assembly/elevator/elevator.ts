@@ -1,8 +1,9 @@
 // The elevators by number, with the same functions as each of them. What all share stands here:
 // the list of at-head requests, which goes before every order (mq-deadline has one for each class), and the counts.
-import { ELEVATOR_KYBER, ELEVATOR_MQ_DEADLINE, ELEVATOR_NONE, ELEVATOR_SCAN, FLAG_NOMERGE } from '../abi';
+import { ELEVATOR_KYBER, ELEVATOR_MQ_DEADLINE, ELEVATOR_NONE, ELEVATOR_SCAN, FLAG_NOMERGE, OPERATION_DISCARD } from '../abi';
 import { Device, ELEVATOR_BYTES, elevatorOf, hash, unhash } from '../record/device';
 import { Fifo, fifoAppend, fifoPrepend, fifoRemove, headFifo } from '../record/fifo';
+import { hasPayload } from '../record/operation';
 import { unmark } from '../record/pool';
 import { REQUEST_AT_HEAD, REQUEST_QUEUED, Request } from '../record/request';
 import { root } from '../record/root';
@@ -28,7 +29,8 @@ export function insert(device: Device, request: Request, since: f64): void {
   else if (device.elevator == ELEVATOR_NONE) none.insert(device, request, since);
   else if (device.elevator == ELEVATOR_SCAN) scan.insert(device, request, since);
   else kyber.insert(device, request, since);
-  if (!device.lastMerge && !(request.flags & FLAG_NOMERGE)) device.lastMerge = request;
+  const canMerge = !(request.flags & FLAG_NOMERGE) && (hasPayload(request.operation) || request.operation == OPERATION_DISCARD);
+  if (!device.lastMerge && canMerge) device.lastMerge = request;
 }
 
 /** Before everything: a request that comes back. In a sorting elevator it may still merge. */

@@ -108,7 +108,8 @@ function tell(request: Request, bio: Bio, status: u32): void {
 /** `sectors` from the front are done although the rest is not: whole bios of them are told, and the stack moves on. */
 export function advance(original: Request, sectors: u32): void {
   const top = topOf(original);
-  if (top.step) return; // a write that a flush follows is told when that has ended
+  // a write that a flush follows is told when that has ended
+  if (top.step || isOfRanges(top)) return;
   let left = sectors;
   let told: u32 = 0;
   let bio = top.bioHead;
@@ -123,6 +124,11 @@ export function advance(original: Request, sectors: u32): void {
   trace(TRACE_COMPLETE, top.device, tracedOf(top.operation, top.flags), top.sector, told, STATUS_OK);
   diskAdvances(top.device, top.operation, told);
   shorten(original, bio, told);
+}
+
+/** A discard of several ranges, on its way up, is told as a whole: its place would say nothing of what is left of it. */
+function isOfRanges(request: Request): bool {
+  return request.operation == OPERATION_DISCARD && request.segments > 1;
 }
 
 /** `bio`, of which `told` sectors stand before, is the first now, or there is none: so it is for each request of the stack. */
