@@ -3,7 +3,9 @@
 import { RqdmError } from '../errors.ts';
 import { errorTarget } from './error.ts';
 import { linearTarget } from './linear.ts';
+import type { HardwareHandlerRegistry } from './multipath/hardware-handler/registry.ts';
 import { multipathTarget } from './multipath/multipath.ts';
+import type { MultipathParameters } from './multipath/parameters.ts';
 import type { SelectorRegistry } from './multipath/selector/registry.ts';
 import { passthroughTarget } from './passthrough/passthrough.ts';
 import type { TargetType } from './target.ts';
@@ -42,7 +44,14 @@ export class TargetRegistry {
   }
 }
 
-/** The targets that come with the library. Multipath takes its selectors from `selectors`, also ones registered later. */
-export function builtInTargets(selectors: SelectorRegistry): TargetType[] {
-  return [linearTarget, errorTarget, passthroughTarget, multipathTarget(selectors)];
+/**
+ * The targets that come with the library. Multipath takes its selectors from `selectors` and its hardware handlers from
+ * `handlers`, also ones registered later; `parameters` hold for all its maps.
+ */
+export function builtInTargets(
+  selectors: SelectorRegistry,
+  handlers?: HardwareHandlerRegistry,
+  parameters?: MultipathParameters,
+): TargetType[] {
+  return [linearTarget, errorTarget, passthroughTarget, multipathTarget(selectors, handlers, parameters)];
 }

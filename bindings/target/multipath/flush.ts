@@ -66,6 +66,8 @@ export class FlushDriver {
     if (slot === undefined) return MAP_DELAY_REQUEUE;
     io.context = this.tag | (slot.number + 1);
     const path = this.nextPath(slot, io.nowNs);
+    // Its group is being initialised, or that has just failed the path.
+    if (path !== undefined && !(this.machine.isGroupReady() && path.isActive)) return MAP_DELAY_REQUEUE;
     if (path === undefined) {
       if (this.machine.isHoldingIo()) return MAP_DELAY_REQUEUE;
       this.close(slot, false);
