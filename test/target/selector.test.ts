@@ -1,5 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { historicalServiceTimeSelector } from '../../bindings/target/multipath/selector/historical-service-time.ts';
+import { ioAffinitySelector } from '../../bindings/target/multipath/selector/io-affinity.ts';
 import { queueLengthSelector } from '../../bindings/target/multipath/selector/queue-length.ts';
 import { roundRobinSelector } from '../../bindings/target/multipath/selector/round-robin.ts';
 import { compareServiceTime, serviceTimeSelector } from '../../bindings/target/multipath/selector/service-time.ts';
@@ -34,6 +36,29 @@ selectorContract(test, {
     [['1', '101'], 'service-time ps: invalid relative_throughput value'],
     [['1', 'x'], 'service-time ps: invalid relative_throughput value'],
     [['1', '2', '3'], 'service-time ps: incorrect number of arguments'],
+  ],
+});
+
+selectorContract(test, {
+  type: historicalServiceTimeSelector,
+  wordsFor: () => ['7'],
+  badWords: [
+    [['x'], 'historical-service-time ps: invalid repeat count'],
+    [['1', '2'], 'historical-service-time ps: incorrect number of arguments'],
+  ],
+});
+
+selectorContract(test, {
+  type: ioAffinitySelector,
+  wordsFor: (path) => [(1 << path).toString(16)],
+  badWords: [
+    [[], 'io-affinity ps: invalid number of arguments'],
+    [['1', '2'], 'io-affinity ps: invalid number of arguments'],
+    [['zz'], 'io-affinity ps: invalid cpumask'],
+    [['1,'], 'io-affinity ps: invalid cpumask'],
+    [['100000000'], 'io-affinity ps: invalid cpumask'],
+    [['1,00000000'], 'io-affinity ps: invalid cpumask'],
+    [['0'], 'io-affinity ps: No new/valid CPU mapping found'],
   ],
 });
 

@@ -17,7 +17,6 @@ import {
   ACTIVATION_OK,
   ACTIVATION_RETRY,
   ACTIVATION_RETRY_AT_ONCE,
-  type HandlerTimers,
 } from './hardware-handler/handler.ts';
 import type { MultipathMachine } from './machine.ts';
 import type { MultipathPath } from './state.ts';
@@ -32,17 +31,16 @@ export class GroupInitialisation {
   /** The next round begins after the delay. */
   isDelayed: boolean = false;
   private readonly machine: MultipathMachine;
-  private readonly timers: HandlerTimers;
   private inProgress = 0;
   private isStopped = false;
   private asksForDelay = false;
+  private isGroupBusy = false;
   /** Answers of activations that were given up carry an older one. */
   private generation = 0;
   private readonly cancels: Set<() => void> = new Set();
 
   constructor(machine: MultipathMachine) {
     this.machine = machine;
-    this.timers = { setTimer: (delayMs, run) => this.setTimer(delayMs, run) };
   }
 
   get isRunning(): boolean {
@@ -89,6 +87,7 @@ export class GroupInitialisation {
     this.count += 1;
     this.isRequired = false;
     this.asksForDelay = false;
+    this.isGroupBusy = false;
     const paths = machine.currentGroup?.paths.filter((path) => path.isActive) ?? [];
     this.inProgress += paths.length;
     if (paths.length === 0) this.endRound();
@@ -111,7 +110,7 @@ export class GroupInitialisation {
     }
     try {
       if (path.handler === undefined) done(ACTIVATION_NO_HANDLER);
-      else path.handler.activate(this.timers, done);
+      else path.handler.activate(this.machine.context, done);
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
       this.machine.context.log(`multipath: hardware handler of ${path.device.number} threw: ${text}`);
@@ -122,15 +121,18 @@ export class GroupInitialisation {
   private answered(path: MultipathPath, result: number): void {
     const { machine } = this;
     if (result === ACTIVATION_OK) {
-      if (!this.isRequired) path.group.isBypassed = false;
+      // A later path's success doesn't take back that the group is busy.
+      if (!this.isRequired && !this.isGroupBusy) path.group.isBypassed = false;
     } else if (result === ACTIVATION_RETRY || result === ACTIVATION_RETRY_AT_ONCE) {
       if (result === ACTIVATION_RETRY) this.asksForDelay = true;
       if (this.count > machine.configuration.pgInitRetries) machine.failPath(path);
       else this.isRequired = true;
     } else {
       machine.context.log(`multipath: Could not failover device ${path.device.number}. Error ${result}.`);
-      if (result === ACTIVATION_BUSY) machine.bypassGroup(path.group, true);
-      else machine.failPath(path);
+      if (result === ACTIVATION_BUSY) {
+        this.isGroupBusy = true;
+        machine.bypassGroup(path.group, true);
+      } else machine.failPath(path);
     }
     this.inProgress -= 1;
     if (this.inProgress > 0) return;
@@ -144,16 +146,11 @@ export class GroupInitialisation {
     this.machine.context.kick();
   }
 
-  private setTimer(delayMs: number, run: () => void): () => void {
-    const cancelTimer = this.machine.context.setTimer(delayMs, () => {
+  private setTimer(delayMs: number, run: () => void): void {
+    const cancel = this.machine.context.setTimer(delayMs, () => {
       this.cancels.delete(cancel);
       run();
     });
-    const cancel = (): void => {
-      this.cancels.delete(cancel);
-      cancelTimer();
-    };
     this.cancels.add(cancel);
-    return cancel;
   }
 }

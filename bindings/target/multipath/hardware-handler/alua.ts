@@ -8,7 +8,7 @@
 //   active/optimized                     done
 //   active/non-optimized, lba-dependent  done if no change can be asked for, or with `1` (see above); else ask for it
 //   standby, unavailable                 ask for a change; an array that decides alone is given time: RETRY
-//   transitioning                        RETRY
+//   transitioning                        wait for its end, a minute at most, then RETRY
 //   offline                              FAILED
 //
 // Until it has seen a state it takes the path for good. A state that a sense tells of is taken over at once.
@@ -19,6 +19,8 @@ import type { DeviceReference } from '../../target.ts';
 import type { AccessState, ArrayModel } from './array-model.ts';
 import type { HandlerContext, HandlerTimers, HandlerType, HardwareHandler } from './handler.ts';
 import { ACTIVATION_FAILED, ACTIVATION_OK, ACTIVATION_RETRY, HandlerError } from './handler.ts';
+
+const TRANSITION_MS_MAX = 60_000;
 
 const NOT_READY_STATES: Readonly<Record<number, AccessState>> = {
   10: 'transitioning',
@@ -51,13 +53,22 @@ class Alua implements HardwareHandler {
       this.look();
       const result = this.resultOfState();
       if (result !== undefined) done(result);
-      else {
-        this.array.requestOptimized(this.port, timers, () => {
-          this.look();
-          done(this.isActive() ? ACTIVATION_OK : ACTIVATION_RETRY);
-        });
-      }
+      else this.waitForChange(timers, done);
     });
+  }
+
+  /** Asks for a change of state, or joins one that is under way. */
+  private waitForChange(timers: HandlerTimers, done: (result: number) => void): void {
+    let isOver = false;
+    const end = (): void => {
+      if (isOver) return;
+      isOver = true;
+      cancel();
+      this.look();
+      done(this.isActive() ? ACTIVATION_OK : ACTIVATION_RETRY);
+    };
+    const cancel = timers.setTimer(TRANSITION_MS_MAX, end);
+    this.array.requestOptimized(this.port, timers, end);
   }
 
   prepare(_operation: number): number {
@@ -89,12 +100,12 @@ class Alua implements HardwareHandler {
     return this.state === 'active/optimized' || this.state === 'active/non-optimized' || this.state === 'lba-dependent';
   }
 
-  /** Undefined: a change of state must be asked for. */
+  /** Undefined: a change of state must be asked for or waited for. */
   private resultOfState(): number | undefined {
     const { array } = this;
     if (this.state === 'active/optimized') return ACTIVATION_OK;
     if (this.state === 'offline') return ACTIVATION_FAILED;
-    if (this.state === 'transitioning') return ACTIVATION_RETRY;
+    if (this.state === 'transitioning') return undefined;
     if (!array.isExplicit) return this.isActive() ? ACTIVATION_OK : ACTIVATION_RETRY;
     const isGoodEnough = this.isSparing && array.isImplicit && !array.isPreferred(this.port);
     return this.isActive() && isGoodEnough ? ACTIVATION_OK : undefined;

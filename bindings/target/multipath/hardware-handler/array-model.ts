@@ -66,6 +66,8 @@ class Group {
   readonly id: number;
   readonly isPreferred: boolean;
   state: AccessState;
+  /** It is transitioning because a host asked for it. */
+  isRequested: boolean = false;
   /** Whoever waits for the end of its transition. */
   readonly waiting: (() => void)[] = [];
 
@@ -126,7 +128,10 @@ export class ArrayModel {
     this.enter(group, state);
   }
 
-  /** A host asks: make this port's group active/optimized. `done` when the transition is over, however it ended. */
+  /**
+   * A host asks: make this port's group active/optimized. `done` when the transition is over, however it ended; one that
+   * is under way is joined. Who joins brings timers too: those of the first may go with its table.
+   */
   requestOptimized(port: string, timers: HandlerTimers, done: () => void): void {
     const group = this.groupOf(port);
     if (group.state === 'active/optimized') {
@@ -134,12 +139,15 @@ export class ArrayModel {
       return;
     }
     group.waiting.push(done);
-    if (group.state === 'transitioning') return;
-    this.requests += 1;
-    group.state = 'transitioning';
+    if (group.state !== 'transitioning') {
+      this.requests += 1;
+      group.state = 'transitioning';
+      group.isRequested = true;
+    }
+    if (!group.isRequested) return;
     timers.setTimer(this.transitionMs, () => {
-      // Somebody may have set another state meanwhile.
-      if (group.state === 'transitioning') this.enter(group, 'active/optimized');
+      // Somebody may have set another state meanwhile, or ended it.
+      if (group.isRequested) this.enter(group, 'active/optimized');
     });
   }
 
@@ -161,6 +169,7 @@ export class ArrayModel {
       }
     }
     group.state = state;
+    group.isRequested = false;
     if (state === 'transitioning') return;
     for (const done of group.waiting.splice(0)) done();
   }

@@ -23,7 +23,7 @@
 //   ACTIVATION_OFFLINE, ACTIVATION_FAILED   the path fails
 //
 // Multipath may lose interest (a suspend, another group); `done` is then heard by nobody. `timers` belong to the table that
-// asks and are cancelled with it: keep nothing of them after `done`.
+// asks and may be cancelled with it: keep nothing of them after `done`.
 //
 // For each I/O multipath asks `prepare`, if there is one, before it goes to the path; and whoever has sense data from a
 // device asks `checkSense` before the general table (bindings/sense.ts) decides. Both return at once.
