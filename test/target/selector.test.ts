@@ -89,6 +89,26 @@ test('queue-length alternates between idle paths and avoids the longer queue', (
   assert.equal(selectMany(selector, 3), [1, 1, 0]);
 });
 
+/** As recorded: one path takes 160 ms for an I/O, the other 20; `atMs` is when each I/O comes. */
+for (const [name, atMs, paths] of [
+  ['all at once', [0, 0, 0, 0, 0, 0, 0, 0], [0, 1, 0, 1, 0, 1, 0, 1]],
+  ['one every 40 ms', [0, 40, 80, 120, 160, 200, 240, 280], [0, 1, 1, 1, 0, 1, 1, 1]],
+  ['one when the last has ended', [0, 1000, 2000, 3000], [0, 1, 0, 1]],
+] as const) {
+  test(`queue-length chooses as a real kernel before a slow and a fast path: ${name}`, () => {
+    const { selector } = makeSelector(queueLengthSelector, [['1'], ['1']]);
+    let running: { path: number; endMs: number }[] = [];
+    const chosen = atMs.map((now) => {
+      for (const { path } of running.filter(({ endMs }) => endMs <= now)) selector.endIo?.(path, 4096, 0, now);
+      running = running.filter(({ endMs }) => endMs > now);
+      const [path] = selectMany(selector, 1);
+      running.push({ path, endMs: now + (path === 0 ? 160 : 20) });
+      return path;
+    });
+    assert.equal(chosen, [...paths]);
+  });
+}
+
 test('queue-length and service-time put a path that returns at the tail', () => {
   for (const type of [queueLengthSelector, serviceTimeSelector]) {
     const { selector } = makeSelector(type, [[], [], []]);
