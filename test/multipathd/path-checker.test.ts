@@ -195,6 +195,16 @@ test('priorities say which group is the better one, not their order', async () =
   assert.is(stage.groups, 'EA');
 });
 
+test('no failback goes to a group that was disabled', async () => {
+  await using stage = await Stage.set({ failback: 'immediate' });
+  stage.device.message('disable_group 1');
+  await stage.read();
+  stage.device.message('fail_path 240:2');
+  await stage.pass(5000);
+  assert.is(stage.letters, 'AAA');
+  assert.is(stage.groups, 'DA');
+});
+
 test('noPathRetry fail and queue set the feature whatever the table says', async () => {
   await using queueing = await Stage.set({ noPathRetry: 'queue' });
   assert.match(queueing.device.table(), / 1 queue_if_no_path /);

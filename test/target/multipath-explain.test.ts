@@ -104,6 +104,14 @@ test('an I/O without a path is a decision too', () => {
   );
 });
 
+test('a flush is a decision too', () => {
+  const map = make(TWO);
+  say(map, 'explain on');
+  map.flush();
+  const [decision] = explain(map).decisions;
+  assert.equal([decision?.operation, decision?.chosen?.number, decision?.bytes], ['flush', '7:1', 0]);
+});
+
 test('the last N are kept, the oldest go first', () => {
   const map = make(TWO);
   say(map, 'explain on 2');

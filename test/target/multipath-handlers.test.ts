@@ -239,6 +239,18 @@ test('the built-in handlers are known by name, and a name is given once', () => 
   );
 });
 
+test('sense is judged by the handler of the device first, then by the table', () => {
+  const registry = new HardwareHandlerRegistry([]);
+  const checkSense = ({ key }: { key: number }): number | undefined => (key === 9 ? abi.STATUS_TRANSPORT : undefined);
+  registry.registerHandler({ name: 'own', attach: () => ({ activate: (): void => {}, checkSense }) });
+  const [own, bare] = [disk(), disk()];
+  registry.attach('own', own, () => {});
+  const vendor = { key: 9, asc: 0x80, ascq: 1 };
+  assert.is(registry.statusOf(own, vendor), abi.STATUS_TRANSPORT);
+  assert.is(registry.statusOf(bare, vendor), abi.STATUS_IOERR);
+  assert.is(registry.statusOf(own, { key: 3, asc: 0x11, ascq: 0 }), abi.STATUS_MEDIUM);
+});
+
 test('a device keeps its handler until it is detached', () => {
   const registry = new HardwareHandlerRegistry([]);
   let detached = 0;

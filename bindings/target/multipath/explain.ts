@@ -1,5 +1,5 @@
 // Why did it go there? The last decisions of a multipath map, with what the selector knew, and why each other path was
-// not taken. Off by default: then it costs one test for each I/O. On, a decision is some numbers in arrays made at the
+// not taken. Off by default: then it costs nothing. On, a decision is some numbers in arrays made at the
 // switching on; nothing is allocated for an I/O.
 //
 //   explain            the last decisions and the paths as they are now, as lines

@@ -71,8 +71,11 @@ export class GroupInitialisation {
     this.generation += 1;
     for (const cancel of this.cancels) cancel();
     this.cancels.clear();
-    if (this.isRunning) this.isRequired = true;
+    if (!this.isRunning) return;
+    this.isRequired = true;
     this.inProgress = 0;
+    // not busy any more
+    this.machine.context.kick();
   }
 
   /** The next I/O begins again with what was given up. */

@@ -51,13 +51,17 @@ export class MultipathMachine {
 
   /** The path for an I/O of so many bytes, or undefined. */
   choose(bytes: number, nowNs: number): MultipathPath | undefined {
-    if (this.isQueueingForGroup && this.waitingPath !== undefined) return this.waitingPath;
     const group = this.currentGroup;
     if (group !== undefined && this.wishedGroup === undefined) {
       const number = group.selector.select(bytes, nowNs);
       if (number !== NO_PATH) return group.paths[number];
     }
     return this.chooseGroup(bytes, nowNs);
+  }
+
+  /** The same for who may have to wait for a group: while I/O waits nobody chooses again. */
+  chooseOnce(bytes: number, nowNs: number): MultipathPath | undefined {
+    return this.isQueueingForGroup && this.waitingPath !== undefined ? this.waitingPath : this.choose(bytes, nowNs);
   }
 
   /** May I/O go to the chosen path? Begins the initialisation of its group where that is needed. */

@@ -37,6 +37,8 @@ class Multipath implements Target {
   private readonly submitter: Submitter;
   /** Some selector asks who submitted an I/O. */
   private readonly usesCpu: boolean;
+  /** Nothing but a choice stands between an I/O and its path. */
+  private isPlain: boolean;
   private readonly desk: ExplainDesk;
   private readonly onDestroy: () => void;
   private isSuspended = false;
@@ -50,7 +52,6 @@ class Multipath implements Target {
   ) {
     const { configuration } = machine;
     this.machine = machine;
-    this.flushDriver = new FlushDriver(machine, mapNumber);
     this.type = configuration.queueMode;
     this.paths = configuration.paths;
     this.lengthSectors = machine.context.lengthSectors;
@@ -58,6 +59,8 @@ class Multipath implements Target {
     this.submitter = submitter;
     this.usesCpu = configuration.groups.some((group) => group.type.usesCpu === true);
     this.desk = new ExplainDesk(machine);
+    this.flushDriver = new FlushDriver(machine, this.desk, mapNumber);
+    this.isPlain = !this.usesCpu && configuration.handler === undefined;
     this.onDestroy = onDestroy;
     if (configuration.handler !== undefined) this.busy = () => machine.initialisation.isRunning;
   }
@@ -65,17 +68,30 @@ class Multipath implements Target {
   // ---- for each I/O: nothing is allocated here ---------------------------------------------
 
   prepMap(io: TargetIo): number {
-    if (this.usesCpu) this.submitter.cpu = this.parameters.cpuOf === undefined ? 0 : this.parameters.cpuOf(io);
+    if (!this.isPlain) return this.prepMapWithCare(io);
     if (io.operation === OPERATION_FLUSH) return this.flushDriver.prepMap(io);
     const { machine } = this;
     const path = machine.choose(io.bytes, io.nowNs);
+    if (path === undefined) return machine.isHoldingIo() ? MAP_DELAY_REQUEUE : MAP_KILL;
+    io.device = path.deviceId;
+    io.context = path.index;
+    machine.start(path, io.bytes, io.nowNs);
+    return MAP_REMAPPED;
+  }
+
+  /** With hardware handlers, a selector that asks who submits, or kept decisions. */
+  private prepMapWithCare(io: TargetIo): number {
+    if (this.usesCpu) this.submitter.cpu = this.parameters.cpuOf === undefined ? 0 : this.parameters.cpuOf(io);
+    if (io.operation === OPERATION_FLUSH) return this.flushDriver.prepMap(io);
+    const { machine } = this;
+    const path = machine.chooseOnce(io.bytes, io.nowNs);
     if (path === undefined) return this.withoutPath(io);
     if (!machine.isGroupReady()) return this.wait(io, path, OUTCOME_GROUP_NOT_READY);
     return path.handler === undefined ? this.send(io, path) : this.sendPrepared(io, path);
   }
 
   private send(io: TargetIo, path: MultipathPath): number {
-    if (this.desk.explainer !== undefined) this.desk.explainer.note(io, path, OUTCOME_SENT);
+    this.desk.explainer?.note(io, path, OUTCOME_SENT);
     io.device = path.deviceId;
     io.context = path.index;
     this.machine.start(path, io.bytes, io.nowNs);
@@ -103,7 +119,7 @@ class Multipath implements Target {
       if (status === STATUS_OK) return this.send(io, path);
       if (status === STATUS_AGAIN) return this.wait(io, path, OUTCOME_PATH_NOT_READY);
       machine.failPath(path);
-      path = machine.choose(io.bytes, io.nowNs);
+      path = machine.chooseOnce(io.bytes, io.nowNs);
       if (path !== undefined && !machine.isGroupReady()) return this.wait(io, path, OUTCOME_GROUP_NOT_READY);
     }
     return this.withoutPath(io);
@@ -164,13 +180,20 @@ class Multipath implements Target {
 
   message(words: readonly string[]): string | undefined {
     const [first = '', ...rest] = words;
-    if (first.toLowerCase() === 'explain') return this.desk.message(rest, (word) => pathsOf(this.machine, word));
+    if (first.toLowerCase() === 'explain') return this.handleExplain(rest);
     handleMessage(this.machine, words, this.isSuspended);
     return undefined;
   }
 
   iterateDevices(visit: (device: DeviceReference, startSector: number, lengthSectors: number) => void): void {
     for (const path of this.paths) visit(path.device, 0, this.lengthSectors);
+  }
+
+  private handleExplain(words: readonly string[]): string | undefined {
+    const answer = this.desk.message(words, (word) => pathsOf(this.machine, word));
+    const isKeeping = this.desk.explainer !== undefined;
+    this.isPlain = !isKeeping && !this.usesCpu && this.machine.configuration.handler === undefined;
+    return answer;
   }
 
   explain(): Explanation {

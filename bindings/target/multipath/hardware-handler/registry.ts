@@ -1,6 +1,7 @@
 // The hardware handlers that multipath knows by name, the modelled arrays, and who is attached where.
 
 import { RqdmError } from '../../../errors.ts';
+import { type Sense, statusOfSense } from '../../../sense.ts';
 import type { DeviceReference } from '../../target.ts';
 import { aluaHandler } from './alua.ts';
 import type { ArrayModel } from './array-model.ts';
@@ -81,6 +82,11 @@ export class HardwareHandlerRegistry {
     const handler = type.attach(device, { array, log });
     this.attached.set(device, { name, handler });
     return handler;
+  }
+
+  /** What an I/O ends with that the device answered with this sense: as its handler says, else by the general table. */
+  statusOf(device: DeviceReference, sense: Sense): number {
+    return this.attached.get(device)?.handler.checkSense?.(sense) ?? statusOfSense(sense);
   }
 
   /** The device is closed. */

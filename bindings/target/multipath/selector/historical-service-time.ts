@@ -49,13 +49,46 @@ export function historyWeights(base: number): number[] {
   return Array.from({ length: BUCKETS }, (_, bucket) => (bucket === BUCKETS - 1 ? 0 : power(base, bucket + 1)));
 }
 
-/** What is known of one path. */
+/** Below this (4.3 s in 1024ths of a nanosecond) a time stays exact as a number, weighted or taken a thousand times. */
+const SMALL: number = 2 ** 42;
+const WIDE = -1;
+const MULTIPLIER_SMALL = 1024;
+
+/**
+ * What is known of one path. `time` and `staleAfter` are numbers as long as they are small enough to be exact in all that is
+ * done with them, which they are but for I/Os of four seconds and more; else they are WIDE and stand in the 64 bits beside them.
+ */
 export class ServiceHistory {
-  readonly time: Wide = new Wide().set(ONE);
-  readonly staleAfter: Wide = new Wide();
+  time: number = ONE;
+  staleAfter: number = 0;
+  readonly wideTime: Wide = new Wide();
+  readonly wideStaleAfter: Wide = new Wide();
   inFlight: number = 0;
   /** When the last I/O ended, nanoseconds; 0: none has. */
   lastEndNs: number = 0;
+
+  /** Puts the time into `wide`. */
+  loadTime(wide: Wide): Wide {
+    return this.time === WIDE ? wide.copy(this.wideTime) : wide.set(this.time);
+  }
+
+  loadStaleAfter(wide: Wide): Wide {
+    return this.staleAfter === WIDE ? wide.copy(this.wideStaleAfter) : wide.set(this.staleAfter);
+  }
+
+  storeTime(wide: Wide): void {
+    this.wideTime.copy(wide);
+    this.time = wide.isBelow(SMALL) ? wide.value : WIDE;
+  }
+
+  storeStaleAfter(wide: Wide): void {
+    this.wideStaleAfter.copy(wide);
+    this.staleAfter = wide.isBelow(Number.MAX_SAFE_INTEGER) ? wide.value : WIDE;
+  }
+
+  isStale(nowNs: number): boolean {
+    return this.staleAfter === WIDE ? this.wideStaleAfter.isBelow(nowNs) : this.staleAfter < nowNs;
+  }
 }
 
 export class HistoricalServiceTime implements PathSelector {
@@ -103,36 +136,58 @@ export class HistoricalServiceTime implements PathSelector {
   compare(a: number, b: number, nowNs: number): number {
     const one = this.histories[a];
     const two = this.histories[b];
-    const { first, second } = this;
-    const isOneSlower = one.time.isAbove(two.time);
-    const slower = isOneSlower ? one : two;
-    first.copy((isOneSlower ? two : one).time).multiply(this.multiplier);
-    if (!slower.time.isAbove(first)) return one.inFlight - two.inFlight;
+    const isOneSlower = this.isSlower(one, two);
+    if (!(isOneSlower ? this.isOverThreshold(one, two) : this.isOverThreshold(two, one))) return one.inFlight - two.inFlight;
 
     const isOneIdle = one.inFlight === 0;
     const isTwoIdle = two.inFlight === 0;
-    const isOneStale = one.staleAfter.isBelow(nowNs);
-    const isTwoStale = two.staleAfter.isBelow(nowNs);
+    const isOneStale = one.isStale(nowNs);
+    const isTwoStale = two.isStale(nowNs);
     if ((isOneIdle && isOneStale) || (isTwoIdle && isTwoStale) || (isOneIdle && isTwoIdle)) {
-      if (isTwoIdle) first.copy(one.staleAfter);
-      else first.set(0);
-      if (isOneIdle) second.copy(two.staleAfter);
-      else second.set(0);
-      if (first.isAbove(second)) return 1;
-      return second.isAbove(first) ? -1 : 0;
+      return this.compareStale(one, two);
     }
-
     const isTwoBetter = one.inFlight === two.inFlight ? isOneSlower : this.isLonger(one, two);
     if (isTwoBetter) return isTwoStale ? one.inFlight - two.inFlight : 1;
     return isOneStale ? one.inFlight - two.inFlight : -1;
   }
 
+  private isSlower(one: ServiceHistory, two: ServiceHistory): boolean {
+    if (one.time !== WIDE && two.time !== WIDE) return one.time > two.time;
+    return one.loadTime(this.first).isAbove(two.loadTime(this.second));
+  }
+
+  /** Is the slower time more than the multiplier times the other? */
+  private isOverThreshold(slower: ServiceHistory, other: ServiceHistory): boolean {
+    const { multiplier } = this;
+    if (slower.time !== WIDE && other.time !== WIDE && multiplier <= MULTIPLIER_SMALL) {
+      return slower.time > multiplier * other.time;
+    }
+    return slower.loadTime(this.first).isAbove(other.loadTime(this.second).multiply(multiplier));
+  }
+
+  /** Which has waited longer for a try; a busy one counts as tried just now, seen from the other's side. */
+  private compareStale(one: ServiceHistory, two: ServiceHistory): number {
+    if (one.staleAfter !== WIDE && two.staleAfter !== WIDE) {
+      return (two.inFlight === 0 ? one.staleAfter : 0) - (one.inFlight === 0 ? two.staleAfter : 0);
+    }
+    const { first, second } = this;
+    if (two.inFlight === 0) one.loadStaleAfter(first);
+    else first.set(0);
+    if (one.inFlight === 0) two.loadStaleAfter(second);
+    else second.set(0);
+    if (first.isAbove(second)) return 1;
+    return second.isAbove(first) ? -1 : 0;
+  }
+
   /** Is time * (in flight + 1) of `one` the greater? */
   private isLonger(one: ServiceHistory, two: ServiceHistory): boolean {
-    const { first, second } = this;
-    first.copy(one.time);
-    second.copy(two.time);
-    if (one.inFlight >= MANY || two.inFlight >= MANY) {
+    const hasMany = one.inFlight >= MANY || two.inFlight >= MANY;
+    if (one.time !== WIDE && two.time !== WIDE && !hasMany) {
+      return (1 + one.inFlight) * one.time > (1 + two.inFlight) * two.time;
+    }
+    const first = one.loadTime(this.first);
+    const second = two.loadTime(this.second);
+    if (hasMany) {
       first.shiftRight(FRACTION_BITS);
       second.shiftRight(FRACTION_BITS);
     }
@@ -161,17 +216,31 @@ export class HistoricalServiceTime implements PathSelector {
     const timeNs = nowNs < startNs ? 0 : nowNs - startNs;
     const bucket = Math.min(Math.floor(timeNs / BUCKET_NS), BUCKETS - 1);
     const weight = this.weights[bucket];
-    const { first } = this;
+    const scaled = timeNs * ONE;
+    if (history.time === WIDE || scaled >= SMALL) {
+      this.smoothWide(history, timeNs, weight);
+      return;
+    }
+    history.time = Math.floor((history.time * weight + scaled * (ONE - weight) + ONE / 2) / ONE);
+    const staleAfter = nowNs + this.validCount * Math.floor(history.time / ONE);
+    if (staleAfter < Number.MAX_SAFE_INTEGER) history.staleAfter = staleAfter;
+    else this.makeStaleWide(history);
+  }
+
+  private smoothWide(history: ServiceHistory, timeNs: number, weight: number): void {
+    const { first, second } = this;
     if (timeNs < TIME_NS_MAX) first.set(timeNs * ONE);
     else first.setHalves(0x3f_ffff, 0xffff_ffff);
     first.multiply(ONE - weight);
-    history.time
-      .multiply(weight)
-      .add(first)
-      .add(this.second.set(ONE / 2))
-      .shiftRight(FRACTION_BITS);
-    first.copy(history.time).shiftRight(FRACTION_BITS).multiply(this.validCount);
-    history.staleAfter.set(nowNs).add(first);
+    history.loadTime(second).multiply(weight).add(first);
+    second.add(first.set(ONE / 2)).shiftRight(FRACTION_BITS);
+    history.storeTime(second);
+    this.makeStaleWide(history);
+  }
+
+  private makeStaleWide(history: ServiceHistory): void {
+    const sum = history.loadTime(this.first).shiftRight(FRACTION_BITS).multiply(this.validCount);
+    history.storeStaleAfter(sum.add(this.second.set(history.lastEndNs)));
   }
 
   releaseIo(path: number, _bytes: number): void {
@@ -180,15 +249,15 @@ export class HistoricalServiceTime implements PathSelector {
 
   figure(path: number, which: number): number {
     const history = this.histories[path];
-    if (which === 0) return history.time.value / ONE;
-    return which === 1 ? history.inFlight : history.staleAfter.value;
+    if (which === 0) return history.loadTime(this.first).value / ONE;
+    return which === 1 ? history.inFlight : history.loadStaleAfter(this.first).value;
   }
 
   status(kind: 'info' | 'table', path: number | undefined): string {
     if (path === undefined) return `2 ${this.weights[0]} ${this.multiplier} `;
     if (kind === 'table') return '0 ';
-    const { time, inFlight, staleAfter } = this.histories[path];
-    return `${time} ${inFlight} ${staleAfter} `;
+    const history = this.histories[path];
+    return `${history.loadTime(this.first)} ${history.inFlight} ${history.loadStaleAfter(this.second)} `;
   }
 }
 
