@@ -218,7 +218,8 @@ export class PathChecker implements AsyncDisposable {
     const mayBeUsed = marginal === undefined ? isUp : marginal.checked(isUp, this.nowMs);
     this.note(watched);
     const isBack = mayBeUsed && !watched.path.isActive && this.say('reinstate_path', watched.path);
-    watched.intervalMs = isUp && wasUp && !isBack ? Math.min(watched.intervalMs * 2, this.intervalMsMax) : this.intervalMs;
+    const isSteady = isUp && wasUp && !isBack && !marginal?.isMarginal;
+    watched.intervalMs = isSteady ? Math.min(watched.intervalMs * 2, this.intervalMsMax) : this.intervalMs;
     this.schedule(watched, marginal?.isSampling ? marginal.sampleIntervalMs : watched.intervalMs);
     this.lookAtPaths();
     if (isBack) this.failBack();
@@ -281,7 +282,12 @@ export class PathChecker implements AsyncDisposable {
 
   private switchToBest(): void {
     const group = this.betterGroup();
-    if (group !== undefined && this.send(['switch_group', String(group)])) this.report(`back to group ${group}`);
+    if (group === undefined) return;
+    const disabled = readMultipathStatus(this.device).groups.filter(({ state }) => state === 'disabled');
+    if (!this.send(['switch_group', String(group)])) return;
+    // the switch has enabled all groups, which nobody asked for
+    for (const { number } of disabled) this.send(['disable_group', String(number)]);
+    this.report(`back to group ${group}`);
   }
 
   /** Number of the group that should be used instead of the one that is; undefined: the right one is. */

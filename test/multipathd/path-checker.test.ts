@@ -197,12 +197,27 @@ test('priorities say which group is the better one, not their order', async () =
 
 test('no failback goes to a group that was disabled', async () => {
   await using stage = await Stage.set({ failback: 'immediate' });
+  await stage.read();
   stage.device.message('disable_group 1');
   await stage.read();
+  assert.is(stage.groups, 'DA');
   stage.device.message('fail_path 240:2');
   await stage.pass(5000);
   assert.is(stage.letters, 'AAA');
   assert.is(stage.groups, 'DA');
+});
+
+test('a failback leaves a disabled group disabled', async () => {
+  const table = `0 2048 multipath 0 0 3 1 ${WORDS.map((word) => `round-robin 0 1 0 ${word}`).join(' ')}`;
+  await using stage = await Stage.set({ failback: 'immediate' }, table);
+  await stage.read();
+  stage.device.message('disable_group 2');
+  stage.device.message('fail_path 240:1');
+  await stage.read();
+  assert.is(stage.groups, 'EDA');
+  await stage.pass(1000);
+  await stage.read();
+  assert.is(stage.groups, 'ADE');
 });
 
 test('noPathRetry fail and queue set the feature whatever the table says', async () => {
@@ -345,6 +360,20 @@ test('a multipath device as a path is read through its own face', async () => {
   });
   await time.until(() => isClosed);
   await closing;
+});
+
+test('sizes are told as multipath does, with a figure behind the point only below ten', async () => {
+  await using stage = await Stage.set();
+  for (const [sectors, text] of [
+    [1, '0.5K'],
+    [20_480, '10M'],
+    [19_456, '9.5M'],
+    [3 * 2 ** 21, '3.0G'],
+  ] as const) {
+    const name = `size${sectors}`;
+    const device = await stage.mapper.createDevice({ name, table: `0 ${sectors} multipath 0 0 1 1 round-robin 0 1 0 null:4G` });
+    assert.match(topology(device), new RegExp(`^${name} dm-\\d+ rqdm,multipath\nsize=${text} features='0'`));
+  }
 });
 
 test('options and devices that make no sense are refused', async () => {

@@ -131,6 +131,9 @@ test('with the word 1 a group that is not optimized will do, unless the array pr
   const preferred = array({ groups: [{ id: 2, state: 'active/non-optimized', ports: ['/dev/sdc'], isPreferred: true }] });
   assert.is(resultAfter(alua(preferred, '/dev/sdc', '1'), 1000), ACTIVATION_OK);
   assert.is(preferred.requests, 1);
+  const asked = array({ isImplicit: false });
+  assert.is(resultAfter(alua(asked, '/dev/sdc', '1'), 1000), ACTIVATION_OK);
+  assert.is(asked.requests, 1, 'an array that never decides alone must be asked');
 });
 
 const STATES: readonly (readonly [AccessState, explicit: number, implicit: number])[] = [
