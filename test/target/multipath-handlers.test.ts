@@ -109,6 +109,19 @@ test('a change whose first asker is gone ends for the next one that joins', () =
   assert.is(resultAfter(alua(model, '/dev/sdb'), 101), ACTIVATION_OK);
 });
 
+test('a change that was asked for is called off when the array takes another state meanwhile', () => {
+  const model = array();
+  model.setState(1, 'standby');
+  const context = new TimedContext();
+  const results: number[] = [];
+  alua(model, '/dev/sda').activate(context, (result) => results.push(result));
+  context.pass(50);
+  model.setState(1, 'unavailable');
+  assert.equal(results, [ACTIVATION_RETRY]);
+  context.pass(1000);
+  assert.is(model.stateOf('/dev/sda'), 'unavailable');
+});
+
 test('a change that the array makes by itself is waited for, a minute at most', () => {
   const model = array();
   model.setState(1, 'transitioning');
