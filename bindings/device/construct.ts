@@ -5,6 +5,7 @@ import type { DeviceReference } from '../path/reference.ts';
 import type { TableLine } from '../table/parse.ts';
 import type { Target, TargetContext } from '../target/target.ts';
 import type { OpenedDevice } from './opened.ts';
+import { payloadEditsOf } from './payload-edits.ts';
 import type { Pump } from './pump.ts';
 import type { LoadedLine, LoadedTable, TableHost } from './table.ts';
 
@@ -97,6 +98,10 @@ export function makeContext(
         timers.delete(cancel);
       };
     },
+    nowNs: () => pump.time.now(),
+    corruptRead: (id, at, value) => payloadEditsOf(pump).corruptRead(id, at, value),
+    corruptWrite: (id, at, value) => payloadEditsOf(pump).corruptWrite(id, at, value),
+    restoreWrite: (id) => payloadEditsOf(pump).restoreWrite(id),
   };
 }
 

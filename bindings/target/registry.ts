@@ -1,14 +1,19 @@
 // The target types that a mapper knows by name.
 
 import { RqdmError } from '../errors.ts';
+import { delayTarget } from './delay/delay.ts';
+import { dustTarget } from './dust/dust.ts';
 import { errorTarget } from './error.ts';
+import { flakeyTarget } from './flakey/flakey.ts';
 import { linearTarget } from './linear.ts';
 import type { HardwareHandlerRegistry } from './multipath/hardware-handler/registry.ts';
 import { multipathTarget } from './multipath/multipath.ts';
 import type { MultipathParameters } from './multipath/parameters.ts';
 import type { SelectorRegistry } from './multipath/selector/registry.ts';
 import { passthroughTarget } from './passthrough/passthrough.ts';
+import { switchTarget } from './switch/switch.ts';
 import type { TargetType } from './target.ts';
+import { unstripedTarget } from './unstriped.ts';
 
 /** Names of targets: what stands as the third word of a table line. */
 const NAME = /^[^\s\\]{1,15}$/;
@@ -53,5 +58,15 @@ export function builtInTargets(
   handlers?: HardwareHandlerRegistry,
   parameters?: MultipathParameters,
 ): TargetType[] {
-  return [linearTarget, errorTarget, passthroughTarget, multipathTarget(selectors, handlers, parameters)];
+  return [
+    linearTarget,
+    errorTarget,
+    passthroughTarget,
+    multipathTarget(selectors, handlers, parameters),
+    delayTarget,
+    flakeyTarget,
+    dustTarget,
+    unstripedTarget,
+    switchTarget,
+  ];
 }
