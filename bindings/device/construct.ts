@@ -1,5 +1,4 @@
 // From a line of a table to its target: the constructor is called, and everything that it may ask for is handed to it.
-import { FIGURE_BIOS } from '../../assembly/abi.ts';
 import { RqdmError, RqdmTableError } from '../errors.ts';
 import type { DeviceReference } from '../path/reference.ts';
 import type { TableLine } from '../table/parse.ts';
@@ -26,11 +25,42 @@ export function construct(type: LoadedLine['type'], line: TableLine, context: Ta
 
 export function destroyTarget(host: TableHost, { target, type }: LoadedLine): void {
   try {
-    target.destroy?.();
+    guarded(host, type.name, 'destroy', () => expectNothing(target.destroy?.()));
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    host.log(`target ${type.name} of ${host.deviceName}: hook destroy threw: ${text}`);
+    host.log((error as Error).message);
   }
+}
+
+/** Runs a hook of a target; what it throws has the target's and the hook's name. RqdmErrors are what it wants to say. */
+export function guarded<T>(host: Pick<TableHost, 'deviceName'>, target: string, hook: string, run: () => T): T {
+  try {
+    return run();
+  } catch (cause) {
+    if (cause instanceof RqdmError) throw cause;
+    const who = `target ${target} of ${host.deviceName}: hook ${hook}`;
+    const text =
+      cause instanceof UnexpectedAnswer ? cause.message : `threw: ${cause instanceof Error ? cause.message : String(cause)}`;
+    throw new RqdmError('ERR_RQDM_HOOK', `${who} ${text}`, { cause, errno: 'EINVAL' });
+  }
+}
+
+class UnexpectedAnswer extends Error {}
+
+export function expectText(said: unknown): string {
+  if (typeof said === 'string') return said;
+  throw unexpected(said, 'a text');
+}
+
+/** Hooks return at once: a promise would be waited for by nobody. */
+export function expectNothing(said: unknown): void {
+  if (typeof said === 'object' && said !== null && 'then' in said) throw unexpected(said, 'nothing');
+}
+
+function unexpected(said: unknown, expected: string): UnexpectedAnswer {
+  const isPromise = typeof said === 'object' && said !== null && 'then' in said;
+  // its rejection must not end the process
+  if (isPromise) void Promise.resolve(said).catch(() => {});
+  return new UnexpectedAnswer(`returned ${isPromise ? 'a promise' : String(said)}: expected ${expected}`);
 }
 
 export function freeSlot(pump: Pump): number {
@@ -41,6 +71,7 @@ export function freeSlot(pump: Pump): number {
 export function makeContext(
   host: TableHost,
   line: TableLine,
+  isReadOnly: boolean,
   devices: OpenedDevice[],
   timers: Set<() => void>,
   early: { published: readonly DeviceReference[] | undefined },
@@ -52,18 +83,20 @@ export function makeContext(
     beginSector: line.startSector,
     lengthSectors: line.lengthSectors,
     deviceNumber: host.deviceNumber,
-    deviceName: host.deviceName,
+    get deviceName() {
+      return host.deviceName;
+    },
     requestedType: host.requestedType,
-    isReadOnly: host.isReadOnly,
+    isReadOnly,
     line: line.line,
     getDevice: (word, wordIndex, kernelText) => {
       try {
-        const device = host.hold(word);
+        const device = host.hold(word, isReadOnly);
         devices.push(device);
         return device;
       } catch (cause) {
         if (!(cause instanceof RqdmError)) throw cause;
-        const errno = cause.code === 'ERR_RQDM_LIMIT' ? 'ENOMEM' : 'ENODEV';
+        const errno = cause.code === 'ERR_RQDM_LIMIT' ? 'ENOMEM' : (cause.errno ?? 'ENODEV');
         throw new RqdmTableError(kernelText, {
           errno,
           detail: cause.message,
@@ -81,17 +114,13 @@ export function makeContext(
     finish: (id, status) => table()?.finish(id, status),
     remap: (id, device, sector) => table()?.remap(id, device, sector),
     event: (event) => host.event(event),
-    log: (text) => host.log(text),
+    log: (text) => host.kernelLog(text),
     isNoflushSuspending: () => host.isNoflushSuspending(),
     setTimer: (delayMs, run) => {
-      // what an idle device waits for doesn't hold the process, what I/O waits for does
-      const isIdle = pump.core.figures(host.deviceId)[FIGURE_BIOS] === 0;
-      const fire = (): void => {
+      const cancel = host.alarms.set(delayMs, () => {
         timers.delete(cancel);
         run();
-        pump.drive();
-      };
-      const cancel = pump.time.at(pump.time.now() + delayMs * 1e6, fire, { isIdle });
+      });
       timers.add(cancel);
       return () => {
         cancel();
@@ -106,14 +135,15 @@ export function makeContext(
 }
 
 /** `*`: as long as the smallest device of the line has sectors behind the line's own offset. */
-export function withLength(host: TableHost, line: TableLine): TableLine {
-  const sizes: number[] = [];
-  for (const word of line.words) {
-    const size = host.sizeOf(word);
-    if (size !== undefined) sizes.push(size);
-  }
-  const offset = line.target === 'multipath' ? 0 : Number(line.words[1] ?? 0);
-  const least = Math.min(...sizes) - (Number.isFinite(offset) ? offset : 0);
+export function withLength(host: TableHost, line: TableLine, isReadOnly: boolean): TableLine {
+  const sizeOf = (word: string): number | undefined => host.sizeOf(word, isReadOnly);
+  const length = host.targets.get(line.target)?.wholeLength?.(line.words, sizeOf) ?? smallestOf(line, sizeOf);
   // a bad word is told by the constructor, in the kernel's words; until then any length will do
-  return { ...line, lengthSectors: sizes.length > 0 && least > 0 ? least : 1 };
+  return { ...line, lengthSectors: Number.isSafeInteger(length) && length > 0 ? length : 1 };
+}
+
+function smallestOf(line: TableLine, sizeOf: (word: string) => number | undefined): number {
+  const sizes = line.words.map(sizeOf).filter((size) => size !== undefined);
+  const offset = line.target === 'multipath' ? 0 : Number(line.words[1] ?? 0);
+  return Math.min(...sizes) - (Number.isFinite(offset) ? offset : 0);
 }

@@ -36,6 +36,7 @@ import {
   SUBMIT_OPERATION,
   SUBMIT_SECTORS,
   SUBMIT_TAG,
+  WANT_ALARM,
   WANT_COMPLETE,
   WANT_END_IO,
   WANT_END_IO_FIRST,
@@ -51,6 +52,7 @@ import type { Path, PathSink } from '../path/path.ts';
 import type { Time, Turn } from '../time/time.ts';
 import type { Arena } from './arena.ts';
 import { Bounce } from './bounce.ts';
+import { callApart } from './call-apart.ts';
 import { Decisions, type TargetSlot } from './decisions.ts';
 
 const SUBMIT_WORDS = SUBMIT_BYTES / 4;
@@ -105,6 +107,7 @@ export class Pump implements PathSink {
   readonly #entries: (() => void)[] = [];
   readonly #watchers: Set<() => void> = new Set();
   readonly #busyHooks: Set<() => void> = new Set();
+  readonly #alarmHooks: Set<() => void> = new Set();
   readonly #kicked: Path[] = [];
   readonly #bounce: Bounce;
   #submitted = 0;
@@ -113,6 +116,8 @@ export class Pump implements PathSink {
   readonly turn: Turn;
   #cancelTimer: (() => void) | undefined;
   #timerAt = 0;
+  #isTimerIdle = false;
+  #hasAlarm = false;
   #isPlugged = 1;
   /** Something ended since the last look: bios that wait may find a record now. */
   #hasCompleted = false;
@@ -284,6 +289,12 @@ export class Pump implements PathSink {
     else this.schedule();
   }
 
+  /** As `enter`, but at once if no hook and no path runs. */
+  enterNow(change: () => void): void {
+    if (this.#isDriving) this.enter(change);
+    else change();
+  }
+
   /** `look` is called after every drive, until removed: to see whether something has come true. */
   watch(look: () => void): () => void {
     this.#watchers.add(look);
@@ -294,6 +305,12 @@ export class Pump implements PathSink {
   onHooks(ask: () => void): () => void {
     this.#busyHooks.add(ask);
     return () => this.#busyHooks.delete(ask);
+  }
+
+  /** `look` is called, outside of the core, when some device's alarm has gone off: its FIGURE_ALARM says whose. */
+  onAlarm(look: () => void): () => void {
+    this.#alarmHooks.add(look);
+    return () => this.#alarmHooks.delete(look);
   }
 
   /** Submits what the ring holds without a plug: each bio on its own, as a submitter that does not batch. */
@@ -334,6 +351,10 @@ export class Pump implements PathSink {
     }
     this.#armTimer();
     for (const look of this.#watchers) look();
+    if (this.#hasAlarm) {
+      this.#hasAlarm = false;
+      for (const look of this.#alarmHooks) look();
+    }
     while (this.#afterwards.length > 0) callApart(this.#afterwards.shift() as () => void);
   }
 
@@ -350,6 +371,7 @@ export class Pump implements PathSink {
       const now = this.time.now();
       const want = exports.run(now);
       if (want === 0) return;
+      if (want & WANT_ALARM) this.#hasAlarm = true;
       if (want & WANT_FILL) this.#fill();
       if (want & WANT_COMPLETE) this.#complete();
       if (want & ASKS) this.#decide(want, now);
@@ -441,16 +463,19 @@ export class Pump implements PathSink {
   #armTimer(): void {
     if (this.poisoned) return;
     const at = this.core.exports.nextTimer();
-    if (at === this.#timerAt) return;
+    // where I/O waits it holds the process; the alarm of an idle device doesn't
+    const isIdle = at !== 0 && !this.core.holdsBios();
+    if (at === this.#timerAt && isIdle === this.#isTimerIdle) return;
     this.#timerAt = at;
+    this.#isTimerIdle = isIdle;
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     if (at === 0) return;
-    // I/O waits for it, so it holds the process
-    this.#cancelTimer = this.time.at(at, () => {
+    const fire = (): void => {
       this.#timerAt = 0;
       this.drive();
-    });
+    };
+    this.#cancelTimer = this.time.at(at, fire, { isIdle });
   }
 
   // ---- the end ----------------------------------------------------------------------------------------------------------
@@ -467,16 +492,5 @@ export class Pump implements PathSink {
   /** Throws if the core has failed. */
   assertAlive(): void {
     if (this.poisoned) throw this.poisoned;
-  }
-}
-
-/** What a listener throws goes to the process, as with every emitter, but keeps nobody else from being told. */
-function callApart(run: () => void): void {
-  try {
-    run();
-  } catch (error) {
-    process.nextTick(() => {
-      throw error;
-    });
   }
 }

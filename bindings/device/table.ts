@@ -1,43 +1,49 @@
 // A table as a device has it: constructed targets, the devices they hold, the stretches the core maps by.
 //
 //   text ─parse─▶ lines ─construct, check─▶ LoadedTable (inactive) ─goLive─▶ extents and usable sets in the core
-import { FIGURE_BUSY, SETTING_HAS_CACHE, SETTING_READ_ONLY, STATUS_IOERR } from '../../assembly/abi.ts';
+import { FIGURE_BUSY, SETTING_READ_ONLY, STATUS_IOERR } from '../../assembly/abi.ts';
 import type { CoreExports } from '../core/load.ts';
-import type { RqdmError } from '../errors.ts';
-import type { DeviceReference, PathLimits } from '../path/reference.ts';
-import {
-  type ConstructedLine,
-  checkAlignment,
-  checkDeviceArea,
-  checkLine,
-  type DeviceType,
-  decideType,
-} from '../table/check.ts';
+import { type RqdmError, RqdmTableError } from '../errors.ts';
+import type { DeviceReference } from '../path/reference.ts';
+import { type ConstructedLine, checkLine, type DeviceType, decideType } from '../table/check.ts';
+import { kernelLogLines } from '../table/kernel-log.ts';
 import { parseTable, type TableLine } from '../table/parse.ts';
 import { printTable, quoteWord } from '../table/print.ts';
 import type { TargetRegistry } from '../target/registry.ts';
 import type { Target, TargetEvent } from '../target/target.ts';
-import { construct, destroyTarget, freeSlot, makeContext, withLength } from './construct.ts';
+import type { Alarms } from './alarms.ts';
+import {
+  construct,
+  destroyTarget,
+  expectNothing,
+  expectText,
+  freeSlot,
+  guarded,
+  makeContext,
+  withLength,
+} from './construct.ts';
 import type { TargetSlot } from './decisions.ts';
 import { type CoreExtent, checkMaps, devicesOfExtents, extentsOf, NO_DEVICE } from './extent-records.ts';
-import { applyLimits, type OpenedDevice } from './opened.ts';
+import type { OpenedDevice } from './opened.ts';
 import type { Pump } from './pump.ts';
-import { blockOf, checkLevel, exactSize, stackLimits } from './stacked-limits.ts';
+import type { QueueSettings } from './queue-settings.ts';
+import { checkLevel, exactSize, type QueueLimits, type Stacked, stackTable, type WarningSink } from './stacked-limits.ts';
 
 /** What a table needs of the mapper and of the device that loads it. */
 export interface TableHost {
   readonly pump: Pump;
   readonly targets: TargetRegistry;
+  readonly alarms: Alarms;
+  readonly queue: QueueSettings;
   readonly deviceName: string;
   readonly deviceNumber: string;
   readonly deviceId: number;
-  readonly isReadOnly: boolean;
   readonly requestedType: DeviceType | undefined;
   /** The device of a word, held once more. Throws RqdmError. */
-  hold(word: string): OpenedDevice;
+  hold(word: string, isReadOnly: boolean): OpenedDevice;
   letGo(device: OpenedDevice): void;
   /** Size of what a word names, without holding it; undefined if it names nothing. */
-  sizeOf(word: string): number | undefined;
+  sizeOf(word: string, isReadOnly: boolean): number | undefined;
   /** Closes what `sizeOf` has opened and no table holds. */
   letGoUnheld(): void;
   allocateExtents(count: number): number;
@@ -45,7 +51,18 @@ export interface TableHost {
   isNoflushSuspending(): boolean;
   event(event: TargetEvent): void;
   log(line: string): void;
+  /** A line of the kernel's log, without `device-mapper: `. */
+  kernelLog(line: string): void;
   misbehaved(error: RqdmError): void;
+}
+
+/** How a table is loaded. */
+export interface LoadOptions {
+  readonly isReadOnly: boolean;
+  /** What the device is since its first table. */
+  readonly type: DeviceType | undefined;
+  /** May a table of these lines and this type come after what the device has? Throws RqdmTableError. */
+  check(lines: readonly LoadedLine[], type: DeviceType): void;
 }
 
 /** How many of a usable set the core watches (PATH_SLOTS of assembly/limits.ts, less the spare slot). */
@@ -57,6 +74,8 @@ export class LoadedLine implements ConstructedLine {
   readonly type: ConstructedLine['type'];
   readonly target: Target;
   readonly slot: number;
+  /** What of which device the target uses: asked once, so that a hook which misbehaves can do so only here. */
+  readonly stretches: readonly Stretch[];
   published: readonly DeviceReference[] | undefined;
 
   constructor(checked: Pick<ConstructedLine, 'line' | 'type'>, target: Target, slot: number) {
@@ -64,7 +83,17 @@ export class LoadedLine implements ConstructedLine {
     this.type = checked.type;
     this.target = target;
     this.slot = slot;
+    const stretches: Stretch[] = [];
+    target.iterateDevices?.((device, start, length) => stretches.push({ device: device as OpenedDevice, start, length }));
+    this.stretches = stretches;
   }
+}
+
+/** A stretch of a device below, in sectors of it. */
+export interface Stretch {
+  readonly device: OpenedDevice;
+  readonly start: number;
+  readonly length: number;
 }
 
 export class LoadedTable {
@@ -73,9 +102,8 @@ export class LoadedTable {
   readonly sizeSectors: number;
   /** Exact size in bytes: less than `sizeSectors` * 512 where every device has the same odd end. */
   readonly sizeBytes: number;
-  readonly hasCache: boolean;
-  /** Undefined for a table without devices: the device keeps the limits it has. */
-  readonly limits: PathLimits | undefined;
+  readonly isReadOnly: boolean;
+  #stacked: Stacked;
   readonly #host: TableHost;
   readonly #devices: readonly OpenedDevice[];
   readonly #extents: readonly CoreExtent[];
@@ -92,18 +120,20 @@ export class LoadedTable {
     lines: readonly LoadedLine[],
     devices: readonly OpenedDevice[],
     type: DeviceType,
+    stacked: Stacked,
     timers: Set<() => void>,
+    isReadOnly: boolean,
   ) {
     this.#host = host;
     this.lines = lines;
     this.#devices = devices;
     this.#timers = timers;
+    this.#stacked = stacked;
     this.type = type;
+    this.isReadOnly = isReadOnly;
     const last = (lines.at(-1) as LoadedLine).line;
     this.sizeSectors = last.startSector + last.lengthSectors;
     this.sizeBytes = exactSize(lines, this.sizeSectors);
-    this.hasCache = devices.some((device) => device.hasCache);
-    this.limits = stackLimits(lines);
     this.#extents = lines.flatMap((loaded) => extentsOf(loaded));
     // taken here, so that a table which has been loaded can also go live
     this.#firstExtent = host.allocateExtents(recordsOf(this.#extents));
@@ -114,46 +144,60 @@ export class LoadedTable {
     return this.#devices.reduce((most, device) => Math.max(most, device.level), 0) + 1;
   }
 
+  get hasCache(): boolean {
+    return this.#stacked.hasCache;
+  }
+  get limits(): QueueLimits {
+    return this.#stacked.limits;
+  }
+
   /**
-   * Reads and constructs a table; nothing of it is in use yet. `liveType` is what the device is now. Throws
-   * RqdmTableError; whatever was opened for the table is let go of again.
+   * Reads and constructs a table; nothing of it is in use yet. Throws RqdmTableError, and logs what the kernel would;
+   * whatever was opened for the table is let go of again.
    */
-  static load(host: TableHost, text: string | readonly string[], liveType: DeviceType | undefined): LoadedTable {
+  static load(host: TableHost, text: string | readonly string[], options: LoadOptions): LoadedTable {
+    const { isReadOnly } = options;
     const devices: OpenedDevice[] = [];
     const lines: LoadedLine[] = [];
     const timers = new Set<() => void>();
+    let names: readonly TableLine[] = [];
     let table: LoadedTable | undefined;
     const current = (): LoadedTable | undefined => table;
     try {
-      for (const parsed of parseTable(text)) {
-        const line = parsed.isWholeDevice ? withLength(host, parsed) : parsed;
-        const type = checkLine(lines, line, host.targets.get(line.target), host.isReadOnly);
+      names = parseTable(text);
+      for (const parsed of names) {
+        const line = parsed.isWholeDevice ? withLength(host, parsed, isReadOnly) : parsed;
+        const type = checkLine(lines, line, host.targets.get(line.target), isReadOnly);
         const slot = freeSlot(host.pump);
         const early: { published: readonly DeviceReference[] | undefined } = { published: undefined };
-        const context = makeContext(host, line, devices, timers, early, current, lines.length);
+        const context = makeContext(host, line, isReadOnly, devices, timers, early, current, lines.length);
         const target = construct(type, line, context, host.deviceName);
-        const loaded = new LoadedLine({ line, type }, target, slot);
+        const loaded = guarded(host, type.name, 'iterateDevices', () => new LoadedLine({ line, type }, target, slot));
         loaded.published = early.published;
         lines.push(loaded);
         host.pump.targets[slot] = {
           target,
           name: type.name,
-          deviceName: host.deviceName,
+          get deviceName() {
+            return host.deviceName;
+          },
           below: new Uint8Array(devices.reduce((most, device) => Math.max(most, device.id + 1), 0)),
           misbehaved: (error) => host.misbehaved(error),
         };
       }
       for (const { slot } of lines) for (const { id } of devices) (host.pump.targets[slot] as TargetSlot).below[id] = 1;
-      const decided = decideType(lines, { liveType, requestedType: host.requestedType });
-      for (const { target } of lines) {
-        target.iterateDevices?.((device, start, length) => checkDeviceArea(device, device.word, start, length));
-      }
-      checkAlignment(lines.map((loaded) => ({ line: loaded.line, blockSectors: blockOf(loaded.target) })));
+      const before = { liveType: options.type, requestedType: host.requestedType };
+      const decided = guarded(host, lines[0]?.type.name ?? '', 'iterateDevices', () => decideType(lines, before));
+      options.check(lines, decided);
+      // limits are told of at the first load and at each swap, as the kernel does
+      const warn: WarningSink = options.type === undefined ? (line) => host.kernelLog(line) : () => {};
+      const stacked = stackTable(lines, host, warn);
       checkMaps(lines);
       checkLevel(devices);
-      table = new LoadedTable(host, lines, devices, decided, timers);
+      table = new LoadedTable(host, lines, devices, decided, stacked, timers, isReadOnly);
       return table;
     } catch (error) {
+      if (error instanceof RqdmTableError) tellKernelLog(host, error, names);
       for (const cancel of timers) cancel();
       for (const loaded of lines) {
         destroyTarget(host, loaded);
@@ -166,21 +210,45 @@ export class LoadedTable {
     }
   }
 
-  /** Writes the table to the core. Nothing of an older table is in flight on the device. */
-  goLive(hadCache = false): void {
-    const { pump, deviceId } = this.#host;
-    const { exports } = pump.core;
-    let next = this.#firstExtent + this.#extents.length;
-    for (const [index, extent] of this.#extents.entries()) {
+  /** Looks again at the devices: they may have changed since the table was loaded. Throws RqdmTableError. */
+  restack(warn: WarningSink = () => {}): void {
+    this.#stacked = stackTable(this.lines, this.#host, warn);
+  }
+
+  /** Writes limits and caches to the core. `hadCache`: an older table had one, and may have lost something. */
+  applyLimits(hadCache: boolean): void {
+    const { limits, hasCache, hasFua } = this.#stacked;
+    this.#host.queue.apply(limits, hasCache || hadCache, hasFua);
+  }
+
+  /** Devices may have been given other abilities. */
+  rewriteExtents(): void {
+    this.#writeExtents(this.lines.flatMap((loaded) => extentsOf(loaded)));
+  }
+
+  #writeExtents(extents: readonly CoreExtent[]): void {
+    const { exports } = this.#host.pump.core;
+    let next = this.#firstExtent + extents.length;
+    for (const [index, extent] of extents.entries()) {
       const { stripes } = extent;
       const offset = stripes.length > 0 ? next + stripes.length * 2 ** 32 : extent.offset;
       writeExtent(exports, this.#firstExtent + index, { ...extent, offset });
       for (const stripe of stripes) writeExtent(exports, next++, stripe);
     }
+  }
+
+  /**
+   * Writes the table to the core. Nothing of an older table is in flight on the device. `before` is that table: one
+   * without devices keeps its limits, by which the requests were made that are queued.
+   */
+  goLive(before?: LoadedTable, hadCache = false): void {
+    const { pump, deviceId } = this.#host;
+    const { exports } = pump.core;
+    if (before && this.#stacked.hasNoDevices) this.#stacked = { ...this.#stacked, limits: before.limits };
+    this.#writeExtents(this.#extents);
     exports.setExtents(deviceId, this.#firstExtent, this.#extents.length, this.sizeSectors, this.level);
-    if (this.limits) applyLimits(pump.core, deviceId, this.limits);
-    exports.configureDevice(deviceId, SETTING_HAS_CACHE, this.hasCache || hadCache ? 1 : 0);
-    exports.configureDevice(deviceId, SETTING_READ_ONLY, this.#host.isReadOnly ? 1 : 0);
+    this.applyLimits(hadCache);
+    exports.configureDevice(deviceId, SETTING_READ_ONLY, this.isReadOnly ? 1 : 0);
     pump.core.figures(deviceId)[FIGURE_BUSY] = 0;
     this.#isLive = true;
     this.#applyPaths();
@@ -207,7 +275,7 @@ export class LoadedTable {
     const { exports } = this.#host.pump.core;
     const { deviceId } = this.#host;
     const loaded = this.lines[0] as LoadedLine;
-    const devices = loaded.published ?? devicesOfExtents(loaded.target);
+    const devices = loaded.published ?? devicesOfExtents(loaded);
     const seen = new Set<number>();
     for (const device of devices) {
       if (seen.size === PATHS_WATCHED) break;
@@ -272,14 +340,20 @@ export class LoadedTable {
   }
 
   /** A life-cycle hook of each target. One that throws is told, and keeps no other from its own. */
-  each(hook: string, run: (target: Target) => void): void {
+  each(hook: string, run: (target: Target) => unknown): void {
     for (const { target, type } of this.lines) {
       try {
-        run(target);
+        guarded(this.#host, type.name, hook, () => expectNothing(run(target)));
       } catch (error) {
-        const text = error instanceof Error ? error.message : String(error);
-        this.#host.log(`target ${type.name} of ${this.#host.deviceName}: hook ${hook} threw: ${text}`);
+        this.#host.log((error as Error).message);
       }
+    }
+  }
+
+  /** Asks each target whether the device may run again. Throws what the first one that refuses says. */
+  preresume(): void {
+    for (const { target, type } of this.lines) {
+      guarded(this.#host, type.name, 'preresume', () => expectNothing(target.preresume?.()));
     }
   }
 
@@ -302,6 +376,11 @@ export class LoadedTable {
     return [...new Set(this.#devices)];
   }
 
+  /** The devices in the order in which dmsetup lists them: the last named first. */
+  get dependencies(): readonly OpenedDevice[] {
+    return [...this.devices].reverse();
+  }
+
   /** The lines as dmsetup prints them; devices as `MAJOR:MINOR`, or as the words that named them. */
   print(kind: 'info' | 'table', names: 'number' | 'word'): string {
     const name = (device: DeviceReference): string =>
@@ -311,10 +390,15 @@ export class LoadedTable {
         startSector: line.startSector,
         lengthSectors: line.lengthSectors,
         target: type.name,
-        text: target.status(kind, name),
+        text: guarded(this.#host, type.name, 'status', () => expectText(target.status(kind, name))),
       })),
     );
   }
+}
+
+function tellKernelLog(host: TableHost, error: RqdmTableError, lines: readonly TableLine[]): void {
+  const target = lines.find(({ line }) => line === error.place?.line)?.target ?? '';
+  for (const line of kernelLogLines(error, host.deviceNumber, target)) host.kernelLog(line);
 }
 
 function recordsOf(extents: readonly CoreExtent[]): number {

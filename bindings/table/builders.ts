@@ -25,6 +25,13 @@ export interface LinearOptions extends LinePlace {
   readonly offset?: number;
 }
 
+export interface StripedOptions extends LinePlace {
+  /** Sectors that lie on one device before the next one's turn. */
+  readonly chunk: number;
+  /** Device words, or with the first sector on each; default 0. */
+  readonly stripes: readonly (string | { readonly device: string; readonly offset?: number })[];
+}
+
 export interface MultipathPath {
   /** A device word. */
   readonly device: string;
@@ -69,6 +76,18 @@ export function linear(options: LinearOptions): string {
 /** A line of target `passthrough`: as linear, with every hook of a target. */
 export function passthrough(options: LinearOptions): string {
   return line(options, 'passthrough', [options.device, options.offset ?? 0]);
+}
+
+/** A line of target `striped`: chunks of several devices in turn. */
+export function striped(options: StripedOptions): string {
+  const stripes = options.stripes.map((stripe) => (typeof stripe === 'string' ? { device: stripe } : stripe));
+  const words = stripes.flatMap(({ device, offset }) => [device, offset ?? 0]);
+  return line(options, 'striped', [stripes.length, options.chunk, ...words]);
+}
+
+/** A line of target `zero`: reads are zeros, writes vanish. It has no devices, so its length must be given. */
+export function zero(options: { readonly start?: number; readonly length: number }): string {
+  return line(options, 'zero', []);
 }
 
 /** A line of target `error`: all I/O fails. It has no devices, so its length must be given. */

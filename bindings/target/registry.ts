@@ -11,9 +11,11 @@ import { multipathTarget } from './multipath/multipath.ts';
 import type { MultipathParameters } from './multipath/parameters.ts';
 import type { SelectorRegistry } from './multipath/selector/registry.ts';
 import { passthroughTarget } from './passthrough/passthrough.ts';
+import { stripedTarget } from './striped.ts';
 import { switchTarget } from './switch/switch.ts';
 import type { TargetType } from './target.ts';
 import { unstripedTarget } from './unstriped.ts';
+import { zeroTarget } from './zero.ts';
 
 /** Names of targets: what stands as the third word of a table line. */
 const NAME = /^[^\s\\]{1,15}$/;
@@ -59,14 +61,16 @@ export function builtInTargets(
   parameters?: MultipathParameters,
 ): TargetType[] {
   return [
-    linearTarget,
     errorTarget,
+    linearTarget,
+    stripedTarget,
     passthroughTarget,
     multipathTarget(selectors, handlers, parameters),
     delayTarget,
     flakeyTarget,
-    dustTarget,
-    unstripedTarget,
     switchTarget,
+    unstripedTarget,
+    dustTarget,
+    zeroTarget,
   ];
 }

@@ -182,6 +182,11 @@ export interface TargetType {
    * when it throws.
    */
   construct(words: readonly string[], context: TargetContext): Target;
+  /**
+   * What `*` as a line's length means for these words, in sectors; they have not been checked yet. Missing: what the
+   * smallest device has behind the number in the second word.
+   */
+  wholeLength?(words: readonly string[], sizeOf: (word: string) => number | undefined): number | undefined;
 }
 
 /** One line of a table, alive. All hooks are optional; a missing hook costs nothing. */

@@ -7,8 +7,10 @@ import { errorTarget } from '../../bindings/target/error.ts';
 import { flakeyTarget } from '../../bindings/target/flakey/flakey.ts';
 import { linearTarget } from '../../bindings/target/linear.ts';
 import { passthroughTarget } from '../../bindings/target/passthrough/passthrough.ts';
+import { stripedTarget } from '../../bindings/target/striped.ts';
 import { switchTarget } from '../../bindings/target/switch/switch.ts';
 import { unstripedTarget } from '../../bindings/target/unstriped.ts';
+import { zeroTarget } from '../../bindings/target/zero.ts';
 import { targetContract } from '../contract/target.ts';
 
 const test = suite('target/contract');
@@ -18,6 +20,18 @@ targetContract(test, {
   line: '64 512 linear /dev/loop0 128',
   badLines: [['0 8 linear /dev/loop9 0', 'Device lookup failed']],
 });
+
+targetContract(test, {
+  type: stripedTarget,
+  line: '64 512 striped 2 16 /dev/loop0 16 /dev/loop1 0',
+  lines: ['0 60 striped 2 10 /dev/loop0 0 /dev/loop0 0', '0 8 striped 1 8 /dev/loop1 5'],
+  badLines: [
+    ['0 8 striped 2', 'Not enough arguments'],
+    ['0 8 striped 2 4 /dev/loop0 0 /dev/loop9 0', "Couldn't parse stripe destination"],
+  ],
+});
+
+targetContract(test, { type: zeroTarget, line: '64 512 zero', badLines: [['0 8 zero 1', 'No arguments required']] });
 
 targetContract(test, { type: errorTarget, line: '0 512 error', lines: ['8 8 error 1 2 3'] });
 
