@@ -126,7 +126,7 @@ test('what a decision was made from is explained at the device', async () => {
   device.message('explain on');
   await stage.over(Promise.all([device.read(0, 512), device.read(65536, 512)]));
   assert.match(device.message('explain') as string, /read 0\+1: sent 240:1 in group 1; 240:1 chosen inFlightBytes=0/);
-  const explained = device.liveTable.lines[0]?.target.explain?.();
+  const explained = device.liveTable?.lines[0]?.target.explain?.();
   assert.is(explained?.decisions.length, 2);
 });
 
