@@ -37,6 +37,7 @@ export interface LifeResult {
 
 const LANES = 12;
 const RUNS = 4;
+const PIECE_BYTES = 4096;
 const LINES_KEPT = 20_000;
 const SELECTORS = ['round-robin', 'queue-length', 'service-time'];
 const SETTINGS: readonly (readonly [string, readonly string[]])[] = [
@@ -93,7 +94,8 @@ export class SimulatedLife {
     await this.#wait(Promise.all([load.run(top), trouble.run()]), () => {
       if (load.ios >= ios) load.isOver = true;
     });
-    load.model.verify(await this.#wait(top.read(0, load.sizeBytes)), 0, `seed ${seed}, ${shape}, at the end`);
+    const all = await this.#wait(this.#readAll(top, load.sizeBytes));
+    load.model.verify(all, 0, `seed ${seed}, ${shape}, at the end`);
     load.checkUntouched();
     await this.#wait(top.flush());
     const requeues = this.#maps.reduce((sum, { device }) => sum + device.stats().requeues, 0);
@@ -115,6 +117,20 @@ export class SimulatedLife {
       events: this.#events,
       virtualSeconds,
     };
+  }
+
+  /** Every byte, piece by piece; errors of the paths may call for several attempts. */
+  async #readAll(device: MappedDevice, sizeBytes: number): Promise<Buffer> {
+    const all = Buffer.alloc(sizeBytes);
+    for (let position = 0; position < sizeBytes; ) {
+      const piece = all.subarray(position, position + PIECE_BYTES);
+      try {
+        position += await device.readInto(piece, position);
+      } catch (error) {
+        if (!this.#options.mayFail) throw error;
+      }
+    }
+    return all;
   }
 
   // ---- the stack ---------------------------------------------------------------------------------------------------
@@ -147,7 +163,7 @@ export class SimulatedLife {
   async #multipath(name: string, type: 'request' | 'bio', sectors: number, disk: string): Promise<MappedDevice> {
     const mode = `3 queue_if_no_path queue_mode ${type === 'bio' ? 'bio' : 'rq'}`;
     const switches = [`${name}-one`, `${name}-two`];
-    const faults = this.#options.mayFail ? '&error=read:medium/997' : '';
+    const faults = this.#options.mayFail ? '&error=read:medium/97' : '';
     const words = [
       `mem:${disk}?size=${sectors * 512}&cache=${disk}&delay=200us+2us/KiB&serial=${name}-a&switch=${switches[0]}${faults}#1`,
       `mem:${disk}?size=${sectors * 512}&cache=${disk}&delay=350us+1us/KiB&serial=${name}-b&switch=${switches[1]}&flaky=${this.#options.seed}:0.2%#2`,
@@ -166,8 +182,14 @@ export class SimulatedLife {
     const device = devices[this.#random.below(Math.max(1, devices.length))];
     const [name, values] = SETTINGS[this.#random.below(SETTINGS.length)] as (typeof SETTINGS)[number];
     const value = values[this.#random.below(values.length)] as string;
-    device?.queue.set(name, value);
-    this.#note(`set ${device?.name} ${name} ${value}`);
+    try {
+      device?.queue.set(name, value);
+      this.#note(`set ${device?.name} ${name} ${value}`);
+    } catch (error) {
+      // a limit cannot be raised above those of the devices below
+      if (name !== 'max_sectors_kb') throw error;
+      this.#note(`set ${device?.name} ${name} ${value} refused`);
+    }
   }
 
   // ---- time and history -----------------------------------------------------------------------------------------------
