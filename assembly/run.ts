@@ -129,9 +129,10 @@ function up(): void {
 function endBios(): void {
   let part = changetype<Bio>(0);
   for (let bio = takeEndedBio(); bio; bio = part ? part : takeEndedBio()) {
-    part = changetype<Bio>(0);
     const parent = bio.parent;
-    if (parent && entersAgain(bio)) continue;
+    // what ended is its own part, not one that was split off it
+    if (!part && parent && entersAgain(bio)) continue;
+    part = changetype<Bio>(0);
     if (!isWhole(bio)) continue;
     if (!parent) {
       toHost(bio);
