@@ -41,6 +41,7 @@ import { endBio } from '../record/ended';
 import { Extent } from '../record/extent';
 import { appendBio, deferredOf, mapQueueOf, overDepthOf, prependBio, takeBio, waitingOf } from '../record/list';
 import { hasPayload } from '../record/operation';
+import { holdBack, isPart } from '../record/part';
 import { allocateBio, allocateRequest, isAsync, isOverDepth } from '../record/pool';
 import { REQUEST_PLUGGED, Request } from '../record/request';
 import { header, plugged, ready, root, setPlugged } from '../record/root';
@@ -162,7 +163,11 @@ function enter(bio: Bio): bool {
     }
     while (most) {
       const front = cut(device, bio, most);
-      if (!front) return wait(device, bio);
+      if (!front && !isPart(bio)) return wait(device, bio);
+      if (!front) {
+        holdBack(bio, most);
+        break;
+      }
       if (!queue(device, front)) {
         wait(device, bio);
         return wait(device, front);

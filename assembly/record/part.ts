@@ -1,8 +1,8 @@
-import { OPERATION_FLUSH } from '../abi';
+import { DEVICE_BIO, OPERATION_FLUSH } from '../abi';
 import { diskAdvances } from '../stats/disk';
 import { BIO_MAP_QUEUE, Bio } from './bio';
 import { Extent } from './extent';
-import { mapQueueOf, prependBio } from './list';
+import { mapQueueOf, prependBio, waitingOf } from './list';
 import { hasPayload } from './operation';
 import { ready } from './root';
 
@@ -40,5 +40,19 @@ export function goesOn(bio: Bio): bool {
   bio.device.waiting++;
   prependBio(mapQueueOf(bio.device), bio);
   ready(bio.device);
+  return true;
+}
+
+/** The same in a queue of requests, where a limit has gone down: what is left of the part is tried before all that wait. */
+export function entersAgain(bio: Bio): bool {
+  const device = bio.device;
+  if (device.kind == DEVICE_BIO || bio.status || !isPart(bio) || !bio.tag) return false;
+  bio.sector += bio.sectors;
+  if (hasPayload(bio.operation)) bio.address += bio.sectors << 9;
+  bio.sectors = bio.tag;
+  bio.tag = 0;
+  device.waiting++;
+  prependBio(waitingOf(device), bio);
+  ready(device);
   return true;
 }
