@@ -1,12 +1,20 @@
 // Every error a user can meet. `code` is stable; messages name the word, its place and what was expected.
 
+export interface RqdmErrorOptions extends ErrorOptions {
+  /** The kernel's name for what went wrong (`EBUSY`, `ENXIO`, …), where it has one. */
+  readonly errno?: string;
+}
+
 /** A mistake in what the caller asked for. `code` starts with `ERR_RQDM_`. */
 export class RqdmError extends Error {
   override readonly name: string = 'RqdmError';
   readonly code: string;
-  constructor(code: string, message: string, options?: ErrorOptions) {
+  /** The name of the errno that the kernel's device-mapper answers with; undefined where it knows no such error. */
+  readonly errno: string | undefined;
+  constructor(code: string, message: string, options?: RqdmErrorOptions) {
     super(message, options);
     this.code = code;
+    this.errno = options?.errno;
   }
 }
 
@@ -23,13 +31,15 @@ export interface TablePlace {
 export class RqdmTableError extends RqdmError {
   override readonly name: string = 'RqdmTableError';
   readonly kernelText: string;
-  readonly errno: string;
+  declare readonly errno: string;
   place: TablePlace | undefined;
   constructor(kernelText: string, options: { errno?: string; detail?: string; place?: TablePlace; cause?: unknown } = {}) {
     const where = options.place ? ` (line ${options.place.line}, word ${options.place.word})` : '';
-    super('ERR_RQDM_TABLE', `${kernelText}${options.detail ? `: ${options.detail}` : ''}${where}`, { cause: options.cause });
+    super('ERR_RQDM_TABLE', `${kernelText}${options.detail ? `: ${options.detail}` : ''}${where}`, {
+      cause: options.cause,
+      errno: options.errno ?? 'EINVAL',
+    });
     this.kernelText = kernelText;
-    this.errno = options.errno ?? 'EINVAL';
     this.place = options.place;
   }
 }

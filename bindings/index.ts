@@ -5,11 +5,26 @@ import { type CreateOptions, DeviceMapper, type OpenOptions } from './device/map
 
 export { OPERATION_FLUSH, OPERATION_READ, OPERATION_WRITE, STATUS_OK } from '../assembly/abi.ts';
 export type { Lease } from './device/arena.ts';
+export type { AttachOptions } from './device/backing-devices.ts';
 export type { IoBatch } from './device/batch.ts';
-export { type DeviceEvents, MappedDevice, type SuspendOptions, type WriteOptions } from './device/device.ts';
+export {
+  type DeviceEvents,
+  type DeviceHandle,
+  type DeviceInfo,
+  MappedDevice,
+  type PrintOptions,
+  type RemoveOptions,
+  type SuspendOptions,
+  type TableLoadOptions,
+  type TableSlot,
+  type WriteOptions,
+} from './device/device.ts';
+export type { WaitOptions } from './device/event-counter.ts';
 export type { MapperLimits } from './device/limits.ts';
 export { type CreateOptions, DeviceMapper, type MapperOptions, type OpenOptions } from './device/mapper.ts';
+export type { BackingView } from './device/opened.ts';
 export type { PlainDevice } from './device/plain.ts';
+export type { DeviceQueue, QueueValue } from './device/queue-settings.ts';
 export type { DeviceStats, Latency, PathStats } from './device/stats.ts';
 export { RqdmError, RqdmIoError, RqdmTableError } from './errors.ts';
 export { ArgumentReader } from './table/arguments.ts';

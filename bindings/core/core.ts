@@ -3,6 +3,7 @@
 import {
   ANSWER_BYTES,
   COUNTERS,
+  FIGURE_BIOS,
   HEADER_ADDRESS,
   HEADER_ANSWER,
   HEADER_ANSWER_CAPACITY,
@@ -65,6 +66,9 @@ export class Core {
   readonly answerWords: Uint32Array;
   readonly answerCapacity: number;
   readonly bytesUsed: number;
+  /** Index of the first device's FIGURE_BIOS in `words`, and words from one device to the next. */
+  readonly #bioFigures: number;
+  readonly #deviceWords: number;
 
   constructor(capacities: CoreCapacities) {
     this.capacities = capacities;
@@ -84,6 +88,8 @@ export class Core {
     this.answerCapacity = this.header[HEADER_ANSWER_CAPACITY] as number;
     this.answerWords = new Uint32Array(buffer, this.header[HEADER_ANSWER], (this.answerCapacity * ANSWER_BYTES) / 4);
     this.bytesUsed = this.header[HEADER_BYTES_USED] as number;
+    this.#bioFigures = this.exports.figuresAddress(0) / 4 + FIGURE_BIOS;
+    this.#deviceWords = this.exports.bytesOf(2) / 4;
   }
 
   /** Words from a ring's address (a HEADER_ word) on. */
@@ -110,6 +116,15 @@ export class Core {
   /** FIGURE_ words of a device, in place. */
   figures(device: number): Uint32Array {
     return new Uint32Array(this.words.buffer, this.exports.figuresAddress(device), 16);
+  }
+
+  /** Some device holds a bio: I/O is under way, or waits. */
+  holdsBios(): boolean {
+    const { devices } = this.capacities;
+    const stride = this.#deviceWords;
+    let at = this.#bioFigures;
+    for (let id = 0; id < devices; id++, at += stride) if (this.words[at] !== 0) return true;
+    return false;
   }
 
   /** COUNTER_ values of a device, in place. */

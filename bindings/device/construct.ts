@@ -1,5 +1,4 @@
 // From a line of a table to its target: the constructor is called, and everything that it may ask for is handed to it.
-import { FIGURE_BIOS } from '../../assembly/abi.ts';
 import { RqdmError, RqdmTableError } from '../errors.ts';
 import type { DeviceReference } from '../path/reference.ts';
 import type { TableLine } from '../table/parse.ts';
@@ -40,29 +39,31 @@ export function freeSlot(pump: Pump): number {
 export function makeContext(
   host: TableHost,
   line: TableLine,
+  isReadOnly: boolean,
   devices: OpenedDevice[],
   timers: Set<() => void>,
   early: { published: readonly DeviceReference[] | undefined },
   table: () => LoadedTable | undefined,
   index: number,
 ): TargetContext {
-  const { pump } = host;
   return {
     beginSector: line.startSector,
     lengthSectors: line.lengthSectors,
     deviceNumber: host.deviceNumber,
-    deviceName: host.deviceName,
+    get deviceName() {
+      return host.deviceName;
+    },
     requestedType: host.requestedType,
-    isReadOnly: host.isReadOnly,
+    isReadOnly,
     line: line.line,
     getDevice: (word, wordIndex, kernelText) => {
       try {
-        const device = host.hold(word);
+        const device = host.hold(word, isReadOnly);
         devices.push(device);
         return device;
       } catch (cause) {
         if (!(cause instanceof RqdmError)) throw cause;
-        const errno = cause.code === 'ERR_RQDM_LIMIT' ? 'ENOMEM' : 'ENODEV';
+        const errno = cause.code === 'ERR_RQDM_LIMIT' ? 'ENOMEM' : (cause.errno ?? 'ENODEV');
         throw new RqdmTableError(kernelText, {
           errno,
           detail: cause.message,
@@ -80,17 +81,13 @@ export function makeContext(
     finish: (id, status) => table()?.finish(id, status),
     remap: (id, device, sector) => table()?.remap(id, device, sector),
     event: (event) => host.event(event),
-    log: (text) => host.log(text),
+    log: (text) => host.kernelLog(text),
     isNoflushSuspending: () => host.isNoflushSuspending(),
     setTimer: (delayMs, run) => {
-      // what an idle device waits for doesn't hold the process, what I/O waits for does
-      const isIdle = pump.core.figures(host.deviceId)[FIGURE_BIOS] === 0;
-      const fire = (): void => {
+      const cancel = host.alarms.set(delayMs, () => {
         timers.delete(cancel);
         run();
-        pump.drive();
-      };
-      const cancel = pump.time.at(pump.time.now() + delayMs * 1e6, fire, { isIdle });
+      });
       timers.add(cancel);
       return () => {
         cancel();
@@ -101,10 +98,10 @@ export function makeContext(
 }
 
 /** `*`: as long as the smallest device of the line has sectors behind the line's own offset. */
-export function withLength(host: TableHost, line: TableLine): TableLine {
+export function withLength(host: TableHost, line: TableLine, isReadOnly: boolean): TableLine {
   const sizes: number[] = [];
   for (const word of line.words) {
-    const size = host.sizeOf(word);
+    const size = host.sizeOf(word, isReadOnly);
     if (size !== undefined) sizes.push(size);
   }
   const offset = line.target === 'multipath' ? 0 : Number(line.words[1] ?? 0);

@@ -1,107 +1,48 @@
 // A mapped device: the face of the library (DESIGN 3). Bytes outside, sectors inside.
-import { EventEmitter } from 'node:events';
 import { OPERATION_FLUSH, OPERATION_READ, OPERATION_WRITE, STATUS_IOERR } from '../../assembly/abi.ts';
 import { RqdmError, RqdmIoError } from '../errors.ts';
-import type { DeviceType } from '../table/check.ts';
-import { splitWords } from '../table/parse.ts';
-import type { TargetEvent } from '../target/target.ts';
 import type { IoBatch } from './batch.ts';
-import { DeviceLife, type SuspendOptions } from './life.ts';
+import { ControlledDevice, type DeviceIdentity } from './controlled-device.ts';
 import type { MapperServices } from './mapper.ts';
 import { bytesOf, checkRange, UnalignedWrites } from './range.ts';
-import { type DeviceStats, readStats } from './stats.ts';
 import { meaningOf } from './status.ts';
-import type { LoadedTable, TableHost } from './table.ts';
+import type { TableHost } from './table.ts';
 import { type Failure, Lane, Transfer, type TransferOwner } from './transfers.ts';
 
-export type { SuspendOptions } from './life.ts';
+export type {
+  DeviceEvents,
+  DeviceHandle,
+  DeviceIdentity,
+  DeviceInfo,
+  PrintOptions,
+  RemoveOptions,
+  TableSlot,
+} from './controlled-device.ts';
+export type { SuspendOptions, TableLoadOptions } from './life.ts';
 
 export interface WriteOptions {
   /** Let the write begin and end anywhere: the first and last block are read, changed and written, one at a time each. */
   readonly unaligned?: boolean;
 }
 
-export interface DeviceEvents {
-  'path-failed': [{ path: string; number: string; validPaths: number }];
-  'path-reinstated': [{ path: string; number: string; validPaths: number }];
-  'table-event': [{ reason: string; eventNumber: number }];
-}
-
 const OPERATIONS = ['read', 'write', 'flush'] as const;
 
-export class MappedDevice extends EventEmitter<DeviceEvents> implements TransferOwner, AsyncDisposable {
-  readonly name: string;
-  /** `MAJOR:MINOR`. */
-  readonly number: string;
-  /** The core's number of the device. */
-  readonly id: number;
-  readonly isReadOnly: boolean;
-  /** Counts table events: failed and reinstated paths, group switches. */
-  eventNumber = 0;
-  /** Tables of other devices that use this one. */
-  holders = 0;
+export class MappedDevice extends ControlledDevice implements TransferOwner {
   readonly #services: MapperServices;
-  readonly #life: DeviceLife;
   #outstanding = 0;
   #hookError: RqdmError | undefined;
-  #closed: Promise<void> | undefined;
   readonly #unalignedWrites: UnalignedWrites = new UnalignedWrites();
   /** TransferOwner. */
   readonly lane: Lane = new Lane();
 
-  /** Use `mapper.createDevice`. The core's record `id` exists; `live` has not gone live yet. */
-  constructor(services: MapperServices, host: TableHost, isReadOnly: boolean, live: LoadedTable) {
-    super();
+  /** Use `mapper.createDevice`. The core's record exists. */
+  constructor(services: MapperServices, host: TableHost, identity: DeviceIdentity) {
+    super(services, host, identity);
     this.#services = services;
-    this.name = host.deviceName;
-    this.number = host.deviceNumber;
-    this.id = host.deviceId;
-    this.isReadOnly = isReadOnly;
-    const outstanding = (): number => this.#outstanding;
-    const owner = {
-      get outstanding() {
-        return outstanding();
-      },
-    };
-    this.#life = new DeviceLife(this, owner, services, host, live);
   }
 
-  // ---- figures ------------------------------------------------------------------------------------------
-
-  /** Exact size in bytes. */
-  get size(): number {
-    return this.#life.live.sizeBytes;
-  }
-  /** Positions and lengths of writes are multiples of it; 512 or the largest logical block below. */
-  get blockBytes(): number {
-    return (this.#life.live.limits?.logicalBlockSectors ?? 1) * 512;
-  }
-  get type(): DeviceType {
-    return this.#life.live.type;
-  }
-  get level(): number {
-    return this.#life.live.level;
-  }
-  get hasCache(): boolean {
-    return this.#life.live.hasCache;
-  }
-  get liveTable(): LoadedTable {
-    return this.#life.live;
-  }
-  /** The live table and the one that `load` has put beside it. */
-  get tables(): readonly LoadedTable[] {
-    return this.#life.tables;
-  }
-  get isSuspended(): boolean {
-    return this.#life.isSuspended;
-  }
-  get isNoflushSuspending(): boolean {
-    return this.#life.isNoflushSuspending;
-  }
-
-  /** Counters, latencies, figures of each path. A copy of now. */
-  stats(): DeviceStats {
-    return readStats(this.#services.pump.core, this, this.#life.live.devices);
+  protected override get outstanding(): number {
+    return this.#outstanding;
   }
 
   // ---- I/O --------------------------------------------------------------------------------------------------
@@ -225,111 +166,7 @@ export class MappedDevice extends EventEmitter<DeviceEvents> implements Transfer
     return new RqdmIoError(code, hookError ? hookError.message : reason, details, cause);
   }
 
-  // ---- table ------------------------------------------------------------------------------------------------
-
-  /** The live table, loadable again; devices as `MAJOR:MINOR`, or with `names: 'word'` as they were given. */
-  table(options: { names?: 'number' | 'word' } = {}): string {
-    return this.#life.live.print('table', options.names ?? 'number');
-  }
-
-  /** What the targets say of themselves, in the kernel's form. */
-  status(options: { names?: 'number' | 'word' } = {}): string {
-    return this.#life.live.print('info', options.names ?? 'number');
-  }
-
-  /** Sends words to the target at `sector` (default 0), as dmsetup's message. Returns its answer, if it has one. */
-  message(text: string | readonly string[], options: { sector?: number } = {}): string | undefined {
-    this.#life.assertNotClosed('message');
-    const words = typeof text === 'string' ? splitWords(text) : [...text];
-    if (words.length === 0) throw new RqdmError('ERR_RQDM_MESSAGE', 'Empty message received.');
-    const sector = options.sector ?? 0;
-    const loaded = this.#life.live.lines.find(
-      ({ line }) => sector >= line.startSector && sector < line.startSector + line.lengthSectors,
-    );
-    if (!loaded) throw new RqdmError('ERR_RQDM_MESSAGE', `Target message sector outside device: ${sector}`);
-    if (!loaded.target.message) {
-      throw new RqdmError('ERR_RQDM_MESSAGE', `Target type does not support messages: ${loaded.type.name}`);
-    }
-    const answer = loaded.target.message(words);
-    this.#services.pump.drive();
-    return answer;
-  }
-
-  /** Reads a table into the inactive slot; the live one goes on. `resume` swaps. A refused table changes nothing. */
-  load(text: string | readonly string[]): void {
-    this.#life.load(text);
-  }
-
-  /** Drops the inactive table. */
-  clear(): void {
-    this.#life.clear();
-  }
-
-  /**
-   * Lets nothing new through and waits for what is in flight; what comes meanwhile waits for `resume`. With `noflush`,
-   * what has no path waits too, instead of failing.
-   */
-  suspend(options: SuspendOptions = {}): Promise<void> {
-    return this.#life.suspend(options);
-  }
-
-  /** Swaps in the inactive table, if there is one (suspending first if need be), and lets I/O through again. */
-  resume(): Promise<void> {
-    return this.#life.resume();
-  }
-
-  /** Load, suspend, resume: another table under load, without losing an I/O. */
-  reload(text: string | readonly string[], options: SuspendOptions = {}): Promise<void> {
-    return this.#life.reload(text, options);
-  }
-
-  // ---- the end ------------------------------------------------------------------------------------------------
-
-  /**
-   * Waits for what is in flight, then lets go of the devices. I/O that waits for a path fails. A second call returns
-   * the same promise.
-   */
-  close(): Promise<void> {
-    if (this.#closed) return this.#closed;
-    const closed = this.#life.close().then(() => void this.removeAllListeners());
-    if (this.#life.isClosing) this.#closed = closed;
-    return closed;
-  }
-
-  get isClosing(): boolean {
-    return this.#life.isClosing;
-  }
-
-  /** What waits for a path or for a resume fails: nobody is left who would bring either. */
-  giveUpWaiting(): void {
-    this.#life.giveUpWaiting();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  /** Throws ERR_RQDM_CLOSED once `close` was called. */
-  assertOpen(what: string): void {
-    this.#life.assertOpen(what);
-  }
-
-  // ---- what targets raise -----------------------------------------------------------------------------------------
-
-  /** A target's event; listeners run when the pump is out of the core. */
-  raise(event: TargetEvent): void {
-    this.eventNumber++;
-    const { eventNumber } = this;
-    this.#services.pump.afterwards(() => {
-      if (event.kind === 'table-event') {
-        this.emit('table-event', { reason: event.reason, eventNumber });
-        return;
-      }
-      const { path, validPaths } = event;
-      this.emit(event.kind, { path: path.word, number: path.number, validPaths });
-      this.emit('table-event', { reason: event.kind, eventNumber });
-    });
-  }
+  // ---- hooks that misbehave --------------------------------------------------------------------------------
 
   /** A hook misbehaved: the I/Os that it killed say so. */
   misbehaved(error: RqdmError): void {

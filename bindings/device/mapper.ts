@@ -1,12 +1,12 @@
 // A mapper owns everything: names and numbers, registries, the core with its pump, the arena, the paths
 // and their threads. Several mappers in one process know nothing of each other.
-import { DEVICE_BIO, DEVICE_REQUEST, SETTING_BIOS, SETTING_ELEVATOR } from '../../assembly/abi.ts';
+import { DEVICE_BIO } from '../../assembly/abi.ts';
 import { Core, type TraceEvent } from '../core/core.ts';
 import { RqdmError } from '../errors.ts';
-import { createPathRegistries, openPath, type PathRegistries } from '../path/open.ts';
-import type { Path, PathMode } from '../path/path.ts';
+import { createPathRegistries, type PathRegistries } from '../path/open.ts';
+import type { PathMode } from '../path/path.ts';
 import { PathPool } from '../path/pool.ts';
-import { isBackingWord, relativeFileHint } from '../path/word.ts';
+import { isBackingWord } from '../path/word.ts';
 import { multipath } from '../table/builders.ts';
 import type { DeviceType } from '../table/check.ts';
 import { quoteWord } from '../table/print.ts';
@@ -16,16 +16,21 @@ import { builtInTargets, TargetRegistry } from '../target/registry.ts';
 import type { TargetType } from '../target/target.ts';
 import { RealTime } from '../time/real-time.ts';
 import type { Time } from '../time/time.ts';
+import { Alarms } from './alarms.ts';
 import { Arena, type Lease } from './arena.ts';
+import { type AttachOptions, BackingDevices } from './backing-devices.ts';
 import { Batches } from './batch.ts';
 import { MappedDevice } from './device.ts';
 import { ExtentPool } from './extents.ts';
 import { completeLimits, coreCapacities, type MapperLimits } from './limits.ts';
 import { mappedReference } from './mapped-reference.ts';
-import { BackingDevice, ELEVATORS, type OpenedDevice, quotaOf } from './opened.ts';
+import { MAPPED_MAJOR, Names } from './names.ts';
+import { BackingDevice, type BackingView, type OpenedDevice } from './opened.ts';
 import { PlainDevice } from './plain.ts';
 import { Pump } from './pump.ts';
-import { LoadedTable, type TableHost } from './table.ts';
+import { checkElevator, QueueSettings, type QueueValue } from './queue-settings.ts';
+import { checkLoop, devicesAbove, restackAbove } from './stack.ts';
+import type { LoadedTable, TableHost } from './table.ts';
 import { Transfers } from './transfers.ts';
 
 export interface MapperOptions {
@@ -47,14 +52,22 @@ export interface MapperOptions {
 }
 
 export interface CreateOptions {
+  /** 1 to 127 bytes, no `/`; not `.`, `..` or `control`. */
   readonly name: string;
-  /** A table, as dmsetup takes it. Sectors of 512 bytes. */
-  readonly table: string | readonly string[];
+  /** At most 128 bytes. Default: none. */
+  readonly uuid?: string;
+  /** 0 … 2^20 - 1. Default: the lowest that is free. */
+  readonly minor?: number;
+  /** A table, as dmsetup takes it. Sectors of 512 bytes. Default: none yet, the device has no size. */
+  readonly table?: string | readonly string[];
   /** Where the table leaves it open: bio-based or request-based. */
   readonly type?: DeviceType;
+  /** Mode of its tables, where `load` says nothing else. */
   readonly readOnly?: boolean;
-  /** `mq-deadline` (default) or `none`; of a request-based device. */
+  /** `mq-deadline` (default), `kyber`, `scan` or `none`; of a request-based device. */
   readonly elevator?: string;
+  /** Settings of its queue, by the kernel's names. */
+  readonly queue?: Readonly<Record<string, QueueValue>>;
 }
 
 export interface OpenOptions extends Omit<CreateOptions, 'name' | 'table'> {
@@ -70,17 +83,16 @@ export interface MapperServices {
   readonly pump: Pump;
   readonly transfers: Transfers;
   readonly batches: Batches;
+  readonly names: Names<MappedDevice>;
   removeDevice(device: MappedDevice): Promise<void>;
   /** Devices whose live table names this one. */
   devicesAbove(device: MappedDevice): MappedDevice[];
   /** Throws if the table reaches the device itself. */
   checkLoop(device: MappedDevice, table: LoadedTable): void;
+  /** Limits of the device with this id are others now: what stands on it stacks them again, up to the top. */
+  limitsChanged(id: number): void;
   log(line: string): void;
 }
-
-const MAPPED_MAJOR = 253;
-const BACKING_MAJOR = 240;
-const MAPPER_FOLDER = '/dev/mapper/';
 
 export class DeviceMapper implements AsyncDisposable {
   readonly limits: MapperLimits;
@@ -95,14 +107,12 @@ export class DeviceMapper implements AsyncDisposable {
   readonly #extents: ExtentPool;
   readonly #options: MapperOptions;
   readonly #services: MapperServices;
-  readonly #mapped: Map<string, MappedDevice> = new Map();
-  readonly #backing: Map<string, BackingDevice> = new Map();
+  readonly #names: Names<MappedDevice> = new Names();
+  /** All that are alive, also those whose name is free again. */
+  readonly #mapped: Set<MappedDevice> = new Set();
+  readonly #backing: BackingDevices;
   readonly #plain: Set<PlainDevice> = new Set();
   readonly #byId: (OpenedDevice | undefined)[] = [];
-  readonly #cacheDomains: Map<string, number> = new Map();
-  /** Paths being closed, with the mapped device that let go of each. */
-  readonly #closings: Map<Promise<void>, number | undefined> = new Map();
-  #names = 0;
   #closing: Promise<void> | undefined;
 
   constructor(options: MapperOptions = {}) {
@@ -128,45 +138,68 @@ export class DeviceMapper implements AsyncDisposable {
       transfers: new Transfers(this.#pump),
       batches: new Batches(this.#pump),
       removeDevice: (device) => this.#removeDevice(device),
-      devicesAbove: (device) => this.#devicesAbove(device),
-      checkLoop: (device, table) => this.#checkLoop(device, table),
+      devicesAbove: (device) => devicesAbove(this.#mapped, device.id),
+      names: this.#names,
+      checkLoop: (device, table) => checkLoop(this.#mapped, device, table),
+      limitsChanged: (id) => restackAbove(this.#mapped, id),
       log,
     };
+    this.#backing = new BackingDevices({
+      core: this.#core,
+      pump: this.#pump,
+      path: {
+        arenaMemory: () => this.#arena.memory,
+        sink: this.#pump,
+        pool: this.#pool,
+        registries: this.#registries,
+        mode: options.mode ?? 'worker',
+        time: this.time,
+        allow: (asked) => this.#isAllowed(asked),
+      },
+      freeId: () => this.#freeId(),
+      take: (id, device) => {
+        this.#byId[id] = device;
+      },
+      limitsChanged: (id) => restackAbove(this.#mapped, id),
+      log,
+    });
   }
 
   // ---- devices ------------------------------------------------------------------------------------------
 
-  /** A device by a table. Resolves when it takes I/O. Throws RqdmTableError, or RqdmError for a bad name. */
+  /**
+   * A device, with a table that goes live at once, or without any. Resolves when it takes I/O. Rejects with RqdmTableError,
+   * or RqdmError for a bad or taken name, uuid or minor (errno EINVAL, EBUSY).
+   */
   async createDevice(options: CreateOptions): Promise<MappedDevice> {
     this.#assertOpen();
-    const { name } = options;
-    checkName(name);
-    if (this.#mapped.has(name)) throw new RqdmError('ERR_RQDM_EXISTS', `a device named "${name}" exists already`);
-    const elevator = elevatorNumber(options.elevator);
+    const { name, uuid = '' } = options;
+    if (name === '') this.#kernelLog('ioctl: name not supplied when creating device');
+    this.#names.checkFree(name, uuid);
+    const queueSettings = { scheduler: checkElevator(options.elevator), ...options.queue };
     const id = this.#freeId();
-    const placeholder = {} as OpenedDevice;
-    this.#byId[id] = placeholder;
-    const holder: { device: MappedDevice | undefined } = { device: undefined };
-    const host = this.#host(id, name, options, holder);
-    let table: LoadedTable | undefined;
+    const minor = this.#names.takeMinor(options.minor);
+    let device: MappedDevice | undefined;
     let isCreated = false;
     try {
-      table = LoadedTable.load(host, options.table, undefined);
-      const kind = table.type === 'request' ? DEVICE_REQUEST : DEVICE_BIO;
-      this.#core.exports.createDevice(id, kind, table.sizeSectors);
+      this.#core.exports.createDevice(id, DEVICE_BIO, 0);
       isCreated = true;
-      this.#core.exports.configureDevice(id, SETTING_ELEVATOR, elevator);
-      this.#core.exports.configureDevice(id, SETTING_BIOS, quotaOf(this.#core));
-      const device = new MappedDevice(this.#services, host, options.readOnly === true, table);
+      const holder: { device: MappedDevice | undefined } = { device: undefined };
+      const host = this.#host(id, minor, options, holder);
+      device = new MappedDevice(this.#services, host, { name, uuid, minor, id, isReadOnly: options.readOnly === true });
       holder.device = device;
-      this.#mapped.set(name, device);
       this.#byId[id] = mappedReference(device);
+      if (options.table !== undefined) device.start(options.table);
+      host.queue.setAll(device.type === 'bio' ? (options.queue ?? {}) : queueSettings);
+      this.#names.add(device);
+      this.#mapped.add(device);
       return device;
     } catch (error) {
-      table?.destroy();
+      device?.abandon();
       if (isCreated) this.#core.exports.destroyDevice(id);
-      await this.#closed(id);
+      await this.#backing.closed(id);
       this.#byId[id] = undefined;
+      this.#names.freeMinor(minor);
       throw error;
     }
   }
@@ -178,7 +211,7 @@ export class DeviceMapper implements AsyncDisposable {
   async openDevice(paths: string | readonly string[], options: OpenOptions = {}): Promise<MappedDevice> {
     const words = typeof paths === 'string' ? [paths] : [...paths];
     if (words.length === 0) throw new RqdmError('ERR_RQDM_TABLE', 'openDevice: expected at least one path');
-    const name = options.name ?? this.#freeName();
+    const name = options.name ?? this.#names.freeName();
     const isSingle = typeof paths === 'string';
     const type = isSingle && this.#find(paths, options.readOnly === true)?.isRequestStackable === false ? 'bio' : 'request';
     const table = isSingle
@@ -196,8 +229,8 @@ export class DeviceMapper implements AsyncDisposable {
   /** A backing word by itself: I/O goes straight to that device's own queue, without a map above it. */
   async openPlain(word: string, options: { readonly elevator?: string } = {}): Promise<PlainDevice> {
     this.#assertOpen();
-    const elevator = elevatorNumber(options.elevator);
-    const found = this.#find(word, false) ?? this.#openBacking(word, false);
+    const elevator = checkElevator(options.elevator);
+    const found = this.#find(word, false) ?? this.#backing.open(word, false);
     if (!(found instanceof BackingDevice)) {
       throw new RqdmError('ERR_RQDM_WORD', `"${word}" names a mapped device: expected a backing word`);
     }
@@ -205,22 +238,50 @@ export class DeviceMapper implements AsyncDisposable {
     const plain = new PlainDevice(this.#services, found, async () => {
       this.#plain.delete(plain);
       this.#letGo(found);
-      await Promise.all(this.#closings.keys());
+      await this.#backing.closed();
     });
-    plain.setElevator(elevator);
+    if (found.isRequestStackable) found.queue.set('scheduler', elevator);
     this.#plain.add(plain);
     return plain;
   }
 
-  /** A device by its name, its `MAJOR:MINOR` or `/dev/mapper/NAME`. */
+  /** A mapped device by its name, uuid, `MAJOR:MINOR`, `/dev/mapper/NAME` or `/dev/dm-MINOR`. */
   getDevice(word: string): MappedDevice | undefined {
-    const name = word.startsWith(MAPPER_FOLDER) ? word.slice(MAPPER_FOLDER.length) : word;
-    return this.#mapped.get(name) ?? [...this.#mapped.values()].find((device) => device.number === word);
+    return this.#names.find(word);
   }
 
-  /** All mapped devices, by name. */
+  /** All mapped devices, in byte order of their names. */
   get devices(): readonly MappedDevice[] {
-    return [...this.#mapped.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    return this.#names.list();
+  }
+
+  /** The target types that tables may name, in the order in which they were registered. */
+  get targets(): readonly { readonly name: string; readonly version: readonly [number, number, number] }[] {
+    return this.#targets.list().map(({ name, version }) => ({ name, version }));
+  }
+
+  /**
+   * Opens a backing word under the name of a node, such as `/dev/sda`: tables may name it by that or by its number, and
+   * print the number. It stays open until `detach`. Throws RqdmError (errno EBUSY for a node or number that is taken).
+   */
+  attach(node: string, word: string, options: AttachOptions = {}): BackingView {
+    this.#assertOpen();
+    return this.#backing.attach(node, word, options);
+  }
+
+  /** Lets go of an attached node; resolves when its path is closed. Rejects with ERR_RQDM_BUSY (EBUSY) while tables use it. */
+  async detach(node: string): Promise<void> {
+    await this.#backing.detach(node);
+  }
+
+  /** A backing device that is open, by node, word or `MAJOR:MINOR`. */
+  backing(word: string): BackingView | undefined {
+    return this.#backing.find(word, true);
+  }
+
+  /** All backing devices that are open. */
+  get backings(): readonly BackingView[] {
+    return this.#backing.list();
   }
 
   registerTarget(type: TargetType): void {
@@ -278,12 +339,13 @@ export class DeviceMapper implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    const inOrder = [...this.#mapped.values()].sort((a, b) => b.level - a.level);
+    const inOrder = [...this.#mapped].sort((a, b) => b.level - a.level);
     // what a lower device holds back would keep the ones above it waiting
     if (!this.#pump.poisoned) for (const device of inOrder) device.giveUpWaiting();
     for (const device of inOrder) await device.close();
     await Promise.all([...this.#plain].map((device) => device.close()));
-    await Promise.all(this.#closings.keys());
+    this.#backing.detachAll();
+    await this.#backing.closed();
     await this.#pool.close();
   }
 
@@ -298,26 +360,48 @@ export class DeviceMapper implements AsyncDisposable {
 
   // ---- inside ----------------------------------------------------------------------------------------------------
 
-  #host(id: number, name: string, options: CreateOptions, holder: { device: MappedDevice | undefined }): TableHost {
+  #host(id: number, minor: number, options: CreateOptions, holder: { device: MappedDevice | undefined }): TableHost {
+    const queue = new QueueSettings(
+      {
+        core: this.#core,
+        id,
+        get name() {
+          return holder.device?.name ?? options.name;
+        },
+        get hasRequests() {
+          return holder.device?.type === 'request';
+        },
+        changed: () => restackAbove(this.#mapped, id),
+      },
+      checkElevator(options.elevator),
+    );
     return {
       pump: this.#pump,
       targets: this.#targets,
-      deviceName: name,
-      deviceNumber: `${MAPPED_MAJOR}:${id}`,
+      alarms: new Alarms(this.#pump, id),
+      queue,
+      get deviceName() {
+        return holder.device?.name ?? options.name;
+      },
+      deviceNumber: `${MAPPED_MAJOR}:${minor}`,
       deviceId: id,
-      isReadOnly: options.readOnly === true,
       requestedType: options.type,
-      hold: (word) => this.#hold(word, options.readOnly === true),
+      hold: (word, isReadOnly) => this.#hold(word, isReadOnly),
       letGo: (device) => this.#letGo(device, id),
-      sizeOf: (word) => this.#sizeOf(word, options.readOnly === true),
-      letGoUnheld: () => this.#letGoUnheld(id),
+      sizeOf: (word, isReadOnly) => this.#sizeOf(word, isReadOnly),
+      letGoUnheld: () => this.#backing.letGoUnheld(id),
       allocateExtents: (count) => this.#extents.allocate(count),
       freeExtents: (first, count) => this.#extents.free(first, count),
       isNoflushSuspending: () => holder.device?.isNoflushSuspending ?? false,
       event: (event) => holder.device?.raise(event),
       log: (line) => this.#services.log(line),
+      kernelLog: (line) => this.#kernelLog(line),
       misbehaved: (error) => holder.device?.misbehaved(error),
     };
+  }
+
+  #kernelLog(line: string): void {
+    this.#services.log(`device-mapper: ${line}`);
   }
 
   #freeId(): number {
@@ -328,60 +412,23 @@ export class DeviceMapper implements AsyncDisposable {
     );
   }
 
-  #freeName(): string {
-    while (this.#mapped.has(`rqdm${this.#names}`)) this.#names++;
-    return `rqdm${this.#names++}`;
-  }
-
   #hold(word: string, isReadOnly: boolean): OpenedDevice {
-    const device = this.#find(word, isReadOnly) ?? this.#openBacking(word, isReadOnly);
-    if (this.#mapped.get(device.word)?.isClosing && !(device instanceof BackingDevice)) {
+    const device = this.#find(word, isReadOnly) ?? this.#backing.open(word, isReadOnly);
+    if (!(device instanceof BackingDevice) && this.#mappedAt(device.id)?.isClosing) {
       throw new RqdmError('ERR_RQDM_CLOSED', `${device.word} is being closed`);
     }
     device.holders++;
     return device;
   }
 
-  /** A device that is there already: a mapped one by name or number, a backing one by number or by the same word. */
-  #find(word: string, isReadOnly: boolean): OpenedDevice | undefined {
-    const mapped = this.getDevice(word);
-    if (mapped) return this.#byId[mapped.id];
-    const backing = this.#backing.get(writableKey(word)) ?? (isReadOnly ? this.#backing.get(word) : undefined);
-    return backing ?? this.#byId.find((device) => device?.number === word);
+  #mappedAt(id: number): MappedDevice | undefined {
+    return [...this.#mapped].find((device) => device.id === id);
   }
 
-  #openBacking(word: string, isReadOnly: boolean): BackingDevice {
-    if (!isBackingWord(word)) {
-      const hint = relativeFileHint(word);
-      throw new RqdmError(
-        'ERR_RQDM_WORD',
-        hint ?? `"${word}" names no device: expected a file (/… or ./…), mem:, null:, MAJOR:MINOR, or the name of a device`,
-      );
-    }
-    const id = this.#freeId();
-    const path: Path = openPath(word, {
-      arenaMemory: () => this.#arena.memory,
-      sink: this.#pump,
-      pool: this.#pool,
-      registries: this.#registries,
-      mode: this.#options.mode ?? 'worker',
-      isReadOnly,
-      time: this.time,
-      allow: (asked) => this.#isAllowed(asked),
-    });
-    const domain = this.#cacheDomains.get(path.cacheKey) ?? this.#cacheDomains.size + 1;
-    this.#cacheDomains.set(path.cacheKey, domain);
-    let device: BackingDevice;
-    try {
-      device = new BackingDevice(this.#core, id, `${BACKING_MAJOR}:${id}`, domain, path, 'mq-deadline');
-    } catch (error) {
-      void path.close();
-      throw error;
-    }
-    this.#byId[id] = device;
-    this.#backing.set(isReadOnly ? word : writableKey(word), device);
-    this.#pump.paths[id] = path;
-    return device;
+  /** A device that is there already: a mapped one, an attached one, a backing one by number or by the same word. */
+  #find(word: string, isReadOnly: boolean): OpenedDevice | undefined {
+    const mapped = this.#names.find(word);
+    return mapped ? this.#byId[mapped.id] : this.#backing.find(word, isReadOnly);
   }
 
   #isAllowed(word: string): boolean {
@@ -392,22 +439,8 @@ export class DeviceMapper implements AsyncDisposable {
 
   /** `holder` is the mapped device whose end waits for the path's. */
   #letGo(device: OpenedDevice, holder?: number): void {
-    device.holders--;
-    if (device.holders > 0 || !(device instanceof BackingDevice)) return;
-    for (const [key, held] of this.#backing) if (held === device) this.#backing.delete(key);
-    const close = device.path.close().catch((error: unknown) => this.#services.log(`${device.word}: ${String(error)}`));
-    const closing = close.then(() => {
-      this.#pump.paths[device.id] = undefined;
-      this.#byId[device.id] = undefined;
-      if (!this.#pump.poisoned) this.#core.exports.destroyDevice(device.id);
-      this.#closings.delete(closing);
-    });
-    this.#closings.set(closing, holder);
-  }
-
-  /** Resolves when the paths that this device let go of are closed. */
-  async #closed(holder: number): Promise<void> {
-    await Promise.all([...this.#closings].filter(([, of]) => of === holder).map(([closing]) => closing));
+    if (device instanceof BackingDevice) void this.#backing.letGo(device, holder);
+    else device.holders--;
   }
 
   #sizeOf(word: string, isReadOnly: boolean): number | undefined {
@@ -416,70 +449,18 @@ export class DeviceMapper implements AsyncDisposable {
     if (!isBackingWord(word)) return undefined;
     try {
       // opened now and held by nobody: the constructor that follows finds it under the same word, or `letGoUnheld`
-      return this.#openBacking(word, isReadOnly).sizeSectors;
+      return this.#backing.open(word, isReadOnly).sizeSectors;
     } catch {
       return undefined; // the constructor tells it, with the word's place
     }
   }
 
-  #letGoUnheld(holder: number): void {
-    for (const device of [...this.#backing.values()]) {
-      if (device.holders > 0) continue;
-      device.holders++;
-      this.#letGo(device, holder);
-    }
-  }
-
-  #devicesAbove(device: MappedDevice): MappedDevice[] {
-    return [...this.#mapped.values()].filter((above) => above.liveTable.devices.some(({ id }) => id === device.id));
-  }
-
-  #checkLoop(device: MappedDevice, table: LoadedTable): void {
-    const tooLow = this.#devicesAbove(device).find((above) => above.level <= table.level);
-    if (tooLow) {
-      throw new RqdmError(
-        'ERR_RQDM_TABLE',
-        `the table of ${device.name} would lie ${table.level} devices deep, under ${tooLow.name} of level ${tooLow.level}: reload ${tooLow.name} later, or take a table that is not deeper`,
-      );
-    }
-    const reaches = (other: OpenedDevice): boolean => {
-      if (other.id === device.id) return true;
-      const mapped = [...this.#mapped.values()].find((candidate) => candidate.id === other.id);
-      return mapped?.tables.some((other) => other.devices.some(reaches)) ?? false;
-    };
-    if (table.devices.some(reaches)) {
-      throw new RqdmError(
-        'ERR_RQDM_TABLE',
-        `the table of ${device.name} reaches ${device.name} itself: a device cannot stand on itself`,
-      );
-    }
-  }
-
   async #removeDevice(device: MappedDevice): Promise<void> {
-    this.#mapped.delete(device.name);
+    this.#names.remove(device);
+    this.#mapped.delete(device);
     if (!this.#pump.poisoned) this.#core.exports.destroyDevice(device.id);
-    await this.#closed(device.id);
+    await this.#backing.closed(device.id);
     this.#byId[device.id] = undefined;
+    this.#names.freeMinor(device.minor);
   }
-}
-
-function elevatorNumber(name = 'mq-deadline'): number {
-  const elevator = ELEVATORS.get(name);
-  if (elevator !== undefined) return elevator;
-  throw new RqdmError('ERR_RQDM_ELEVATOR', `elevator "${name}": expected ${[...ELEVATORS.keys()].join(' or ')}`);
-}
-
-/** A word opened for writing; under the word itself stands what a read-only table has opened. */
-function writableKey(word: string): string {
-  return `rw ${word}`;
-}
-
-function checkName(name: string): void {
-  const isBad =
-    name === '' || Buffer.byteLength(name) > 127 || name.includes('/') || name === '.' || name === '..' || name === 'control';
-  if (!isBad) return;
-  throw new RqdmError(
-    'ERR_RQDM_NAME',
-    `${JSON.stringify(name)} cannot name a device: expected 1 to 127 bytes without "/", and not ".", ".." or "control"`,
-  );
 }

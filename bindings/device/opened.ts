@@ -1,19 +1,10 @@
-// Devices that tables name: backing ones by their words, mapped ones by name or number. Each is
-// opened by the first table that names it and closed by the last one that lets go.
+// Devices that tables name: backing ones by their words, mapped ones by name or number.
 import {
   DEVICE_BACKING,
-  ELEVATOR_MQ_DEADLINE,
-  ELEVATOR_NONE,
   SETTING_BIOS,
-  SETTING_CHUNK_SECTORS,
   SETTING_DEPTH,
-  SETTING_ELEVATOR,
   SETTING_FILLS,
-  SETTING_HAS_CACHE,
   SETTING_INSTANT,
-  SETTING_LOGICAL_BLOCK_SECTORS,
-  SETTING_MAX_SECTORS,
-  SETTING_MAX_SEGMENTS,
   SETTING_NO_PLUG,
   SETTING_NOMERGES,
   SETTING_READ_ONLY,
@@ -21,6 +12,8 @@ import {
 import type { Core } from '../core/core.ts';
 import type { Path } from '../path/path.ts';
 import type { DeviceReference, PathLimits } from '../path/reference.ts';
+import { type DeviceQueue, type QueueOwner, QueueSettings } from './queue-settings.ts';
+import { completed } from './stacked-limits.ts';
 
 /** A device that can stand in a table. */
 export interface OpenedDevice extends DeviceReference {
@@ -28,16 +21,25 @@ export interface OpenedDevice extends DeviceReference {
   readonly level: number;
   /** Exact size in bytes; `sizeSectors` is rounded up. */
   readonly sizeBytes: number;
-  /** Tables that use it. */
+  /** How the kernel's log calls it: `sda`, `dm-3`, or the word. */
+  readonly blockName: string;
+  /** Tables that use it, and whoever holds it otherwise. */
   holders: number;
 }
 
-/** Writes limits to the core's queue of a device. */
-export function applyLimits(core: Core, id: number, limits: PathLimits): void {
-  core.exports.configureDevice(id, SETTING_MAX_SECTORS, limits.maxSectors);
-  core.exports.configureDevice(id, SETTING_MAX_SEGMENTS, limits.maxSegments);
-  core.exports.configureDevice(id, SETTING_CHUNK_SECTORS, limits.chunkSectors);
-  core.exports.configureDevice(id, SETTING_LOGICAL_BLOCK_SECTORS, limits.logicalBlockSectors);
+/** A backing device as users see it. */
+export interface BackingView {
+  /** The word or node that opened it. */
+  readonly word: string;
+  /** `MAJOR:MINOR`. */
+  readonly number: string;
+  readonly sizeBytes: number;
+  readonly isReadOnly: boolean;
+  /** Tables that use it, and one more while it is attached. */
+  readonly holders: number;
+  /** As they are now. */
+  readonly limits: PathLimits;
+  readonly queue: DeviceQueue;
 }
 
 /** Bio records that one device may hold: half of all, so that a held device leaves the others room. */
@@ -45,52 +47,90 @@ export function quotaOf(core: Core): number {
   return Math.max(4, core.capacities.bios >>> 1);
 }
 
-export const ELEVATORS: ReadonlyMap<string, number> = new Map([
-  ['none', ELEVATOR_NONE],
-  ['mq-deadline', ELEVATOR_MQ_DEADLINE],
-]);
+const ELEVATOR_DEFAULT = 'mq-deadline';
+const NODE_FOLDER = '/dev/';
 
-export class BackingDevice implements OpenedDevice {
+export interface BackingOptions {
+  /** Free. */
   readonly id: number;
   readonly number: string;
   readonly word: string;
+  readonly cacheDomain: number;
+  /** In place of the path's own. */
+  readonly limits?: Partial<PathLimits>;
+  limitsChanged(): void;
+}
+
+export class BackingDevice implements OpenedDevice, BackingView {
+  readonly id: number;
+  readonly number: string;
+  readonly word: string;
+  readonly blockName: string;
   readonly sizeSectors: number;
   readonly sizeBytes: number;
   readonly cacheDomain: number;
-  readonly hasCache: boolean;
-  readonly limits: PathLimits;
   readonly isRequestStackable: boolean;
   readonly level = 0;
   readonly path: Path;
+  readonly queue: QueueSettings;
   holders = 0;
+  readonly #ownLimits: Partial<PathLimits>;
 
-  /** At a free `id`. Throws ERR_RQDM_LIMIT while the pools have no reserve for one more. */
-  constructor(core: Core, id: number, number: string, cacheDomain: number, path: Path, elevator: string) {
+  /** Throws ERR_RQDM_LIMIT while the pools have no reserve for one more. */
+  constructor(core: Core, path: Path, options: BackingOptions) {
+    const { id, word } = options;
     this.id = id;
-    this.number = number;
-    this.word = path.word;
+    this.number = options.number;
+    this.word = word;
+    this.blockName = word.startsWith(NODE_FOLDER) ? word.slice(NODE_FOLDER.length) : word;
     this.path = path;
     this.sizeBytes = path.sizeBytes;
     this.sizeSectors = Math.ceil(path.sizeBytes / 512);
-    this.cacheDomain = cacheDomain;
-    this.hasCache = path.hasCache;
-    this.limits = path.limits;
-    const queue = (path as Path & { queue?: 'request' | 'bio' }).queue;
-    this.isRequestStackable = queue !== 'bio';
+    this.cacheDomain = options.cacheDomain;
+    this.#ownLimits = options.limits ?? {};
+    this.isRequestStackable = path.queue !== 'bio';
+    const owner: QueueOwner = {
+      core,
+      id,
+      name: word,
+      hasRequests: this.isRequestStackable,
+      changed: () => options.limitsChanged(),
+    };
+    this.queue = new QueueSettings(owner, ELEVATOR_DEFAULT);
     const set = core.exports.configureDevice;
     core.exports.createDevice(id, DEVICE_BACKING, this.sizeSectors);
-    applyLimits(core, id, path.limits);
     set(id, SETTING_BIOS, quotaOf(core));
     set(id, SETTING_DEPTH, path.depth);
     set(id, SETTING_READ_ONLY, path.isReadOnly ? 1 : 0);
-    set(id, SETTING_HAS_CACHE, path.hasCache ? 1 : 0);
     set(id, SETTING_INSTANT, path.isInstant ? 1 : 0);
     set(id, SETTING_FILLS, path.isInstant ? 1 : 0);
-    if (this.isRequestStackable) {
-      set(id, SETTING_ELEVATOR, ELEVATORS.get(elevator) ?? ELEVATOR_MQ_DEADLINE);
-    } else {
+    this.queue.renew();
+    this.#applyLimits();
+    if (!this.isRequestStackable) {
       set(id, SETTING_NOMERGES, 2);
       set(id, SETTING_NO_PLUG, 1);
     }
+    (path as Path & { onLimits?: (() => void) | undefined }).onLimits = () => {
+      this.#applyLimits();
+      options.limitsChanged();
+    };
+  }
+
+  #applyLimits(): void {
+    const { path } = this;
+    this.queue.apply(completed({ ...path.limits, ...this.#ownLimits }), path.hasCache, path.hasFua === true);
+  }
+
+  get limits(): PathLimits {
+    return this.queue.limits as PathLimits;
+  }
+  get hasCache(): boolean {
+    return this.queue.hasCache;
+  }
+  get hasFua(): boolean {
+    return this.queue.hasFua;
+  }
+  get isReadOnly(): boolean {
+    return this.path.isReadOnly;
   }
 }

@@ -1,6 +1,6 @@
 // A backing device by itself: I/O goes straight to its own queue, without a map above it. To compare with (benches), and
 // for whoever wants the merging of one queue and nothing else.
-import { FIGURE_BIOS, OPERATION_FLUSH, OPERATION_READ, OPERATION_WRITE, SETTING_ELEVATOR } from '../../assembly/abi.ts';
+import { FIGURE_BIOS, OPERATION_FLUSH, OPERATION_READ, OPERATION_WRITE } from '../../assembly/abi.ts';
 import { RqdmError, RqdmIoError } from '../errors.ts';
 import type { IoBatch } from './batch.ts';
 import type { MapperServices } from './mapper.ts';
@@ -41,12 +41,6 @@ export class PlainDevice implements TransferOwner, AsyncDisposable {
     this.size = backing.sizeBytes;
     this.blockBytes = backing.limits.logicalBlockSectors * 512;
     this.isReadOnly = backing.path.isReadOnly;
-  }
-
-  /** The core's number of the elevator. Throws ERR_RQDM_BUSY while requests are queued: they would have to move. */
-  setElevator(elevator: number): void {
-    if (this.#services.pump.core.exports.configureDevice(this.id, SETTING_ELEVATOR, elevator)) return;
-    throw new RqdmError('ERR_RQDM_BUSY', `the elevator of ${this.name} cannot change while requests are queued in it`);
   }
 
   /** Counters and latencies. A copy of now. */

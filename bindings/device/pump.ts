@@ -36,6 +36,7 @@ import {
   SUBMIT_OPERATION,
   SUBMIT_SECTORS,
   SUBMIT_TAG,
+  WANT_ALARM,
   WANT_COMPLETE,
   WANT_END_IO,
   WANT_END_IO_FIRST,
@@ -105,6 +106,7 @@ export class Pump implements PathSink {
   readonly #entries: (() => void)[] = [];
   readonly #watchers: Set<() => void> = new Set();
   readonly #busyHooks: Set<() => void> = new Set();
+  readonly #alarmHooks: Set<() => void> = new Set();
   readonly #kicked: Path[] = [];
   readonly #bounce: Bounce;
   #submitted = 0;
@@ -113,6 +115,8 @@ export class Pump implements PathSink {
   readonly turn: Turn;
   #cancelTimer: (() => void) | undefined;
   #timerAt = 0;
+  #isTimerIdle = false;
+  #hasAlarm = false;
   #isPlugged = 1;
   /** Something ended since the last look: bios that wait may find a record now. */
   #hasCompleted = false;
@@ -296,6 +300,12 @@ export class Pump implements PathSink {
     return () => this.#busyHooks.delete(ask);
   }
 
+  /** `look` is called, outside of the core, when some device's alarm has gone off: its FIGURE_ALARM says whose. */
+  onAlarm(look: () => void): () => void {
+    this.#alarmHooks.add(look);
+    return () => this.#alarmHooks.delete(look);
+  }
+
   /** Submits what the ring holds without a plug: each bio on its own, as a submitter that does not batch. */
   driveUnplugged(): void {
     this.#isPlugged = 0;
@@ -334,6 +344,10 @@ export class Pump implements PathSink {
     }
     this.#armTimer();
     for (const look of this.#watchers) look();
+    if (this.#hasAlarm) {
+      this.#hasAlarm = false;
+      for (const look of this.#alarmHooks) look();
+    }
     while (this.#afterwards.length > 0) callApart(this.#afterwards.shift() as () => void);
   }
 
@@ -350,6 +364,7 @@ export class Pump implements PathSink {
       const now = this.time.now();
       const want = exports.run(now);
       if (want === 0) return;
+      if (want & WANT_ALARM) this.#hasAlarm = true;
       if (want & WANT_FILL) this.#fill();
       if (want & WANT_COMPLETE) this.#complete();
       if (want & ASKS) this.#decide(want, now);
@@ -441,16 +456,19 @@ export class Pump implements PathSink {
   #armTimer(): void {
     if (this.poisoned) return;
     const at = this.core.exports.nextTimer();
-    if (at === this.#timerAt) return;
+    // where I/O waits it holds the process; the alarm of an idle device doesn't
+    const isIdle = at !== 0 && !this.core.holdsBios();
+    if (at === this.#timerAt && isIdle === this.#isTimerIdle) return;
     this.#timerAt = at;
+    this.#isTimerIdle = isIdle;
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     if (at === 0) return;
-    // I/O waits for it, so it holds the process
-    this.#cancelTimer = this.time.at(at, () => {
+    const fire = (): void => {
       this.#timerAt = 0;
       this.drive();
-    });
+    };
+    this.#cancelTimer = this.time.at(at, fire, { isIdle });
   }
 
   // ---- the end ----------------------------------------------------------------------------------------------------------
@@ -471,7 +489,7 @@ export class Pump implements PathSink {
 }
 
 /** What a listener throws goes to the process, as with every emitter, but keeps nobody else from being told. */
-function callApart(run: () => void): void {
+export function callApart(run: () => void): void {
   try {
     run();
   } catch (error) {

@@ -1,43 +1,40 @@
 // A table as a device has it: constructed targets, the devices they hold, the stretches the core maps by.
 //
 //   text ─parse─▶ lines ─construct, check─▶ LoadedTable (inactive) ─goLive─▶ extents and usable sets in the core
-import { FIGURE_BUSY, SETTING_HAS_CACHE, SETTING_READ_ONLY, STATUS_IOERR } from '../../assembly/abi.ts';
+import { FIGURE_BUSY, SETTING_READ_ONLY, STATUS_IOERR } from '../../assembly/abi.ts';
 import type { CoreExports } from '../core/load.ts';
-import type { RqdmError } from '../errors.ts';
-import type { DeviceReference, PathLimits } from '../path/reference.ts';
-import {
-  type ConstructedLine,
-  checkAlignment,
-  checkDeviceArea,
-  checkLine,
-  type DeviceType,
-  decideType,
-} from '../table/check.ts';
+import { RqdmError, RqdmTableError } from '../errors.ts';
+import type { DeviceReference } from '../path/reference.ts';
+import { type ConstructedLine, checkLine, type DeviceType, decideType } from '../table/check.ts';
+import { kernelLogLines } from '../table/kernel-log.ts';
 import { parseTable, type TableLine } from '../table/parse.ts';
 import { printTable, quoteWord } from '../table/print.ts';
 import type { TargetRegistry } from '../target/registry.ts';
 import type { Target, TargetEvent } from '../target/target.ts';
+import type { Alarms } from './alarms.ts';
 import { construct, destroyTarget, freeSlot, makeContext, withLength } from './construct.ts';
 import type { TargetSlot } from './decisions.ts';
 import { type CoreExtent, checkMaps, devicesOfExtents, extentsOf, NO_DEVICE } from './extent-records.ts';
-import { applyLimits, type OpenedDevice } from './opened.ts';
+import type { OpenedDevice } from './opened.ts';
 import type { Pump } from './pump.ts';
-import { blockOf, checkLevel, exactSize, stackLimits } from './stacked-limits.ts';
+import type { QueueSettings } from './queue-settings.ts';
+import { checkLevel, exactSize, type QueueLimits, type Stacked, stackTable, type WarningSink } from './stacked-limits.ts';
 
 /** What a table needs of the mapper and of the device that loads it. */
 export interface TableHost {
   readonly pump: Pump;
   readonly targets: TargetRegistry;
+  readonly alarms: Alarms;
+  readonly queue: QueueSettings;
   readonly deviceName: string;
   readonly deviceNumber: string;
   readonly deviceId: number;
-  readonly isReadOnly: boolean;
   readonly requestedType: DeviceType | undefined;
   /** The device of a word, held once more. Throws RqdmError. */
-  hold(word: string): OpenedDevice;
+  hold(word: string, isReadOnly: boolean): OpenedDevice;
   letGo(device: OpenedDevice): void;
   /** Size of what a word names, without holding it; undefined if it names nothing. */
-  sizeOf(word: string): number | undefined;
+  sizeOf(word: string, isReadOnly: boolean): number | undefined;
   /** Closes what `sizeOf` has opened and no table holds. */
   letGoUnheld(): void;
   allocateExtents(count: number): number;
@@ -45,7 +42,18 @@ export interface TableHost {
   isNoflushSuspending(): boolean;
   event(event: TargetEvent): void;
   log(line: string): void;
+  /** A line of the kernel's log, without `device-mapper: `. */
+  kernelLog(line: string): void;
   misbehaved(error: RqdmError): void;
+}
+
+/** How a table is loaded. */
+export interface LoadOptions {
+  readonly isReadOnly: boolean;
+  /** What the device is since its first table. */
+  readonly type: DeviceType | undefined;
+  /** May a table of these lines and this type come after what the device has? Throws RqdmTableError. */
+  check(lines: readonly LoadedLine[], type: DeviceType): void;
 }
 
 /** How many of a usable set the core watches (PATH_SLOTS of assembly/limits.ts, less the spare slot). */
@@ -73,9 +81,8 @@ export class LoadedTable {
   readonly sizeSectors: number;
   /** Exact size in bytes: less than `sizeSectors` * 512 where every device has the same odd end. */
   readonly sizeBytes: number;
-  readonly hasCache: boolean;
-  /** Undefined for a table without devices: the device keeps the limits it has. */
-  readonly limits: PathLimits | undefined;
+  readonly isReadOnly: boolean;
+  #stacked: Stacked;
   readonly #host: TableHost;
   readonly #devices: readonly OpenedDevice[];
   readonly #extents: readonly CoreExtent[];
@@ -92,18 +99,20 @@ export class LoadedTable {
     lines: readonly LoadedLine[],
     devices: readonly OpenedDevice[],
     type: DeviceType,
+    stacked: Stacked,
     timers: Set<() => void>,
+    isReadOnly: boolean,
   ) {
     this.#host = host;
     this.lines = lines;
     this.#devices = devices;
     this.#timers = timers;
+    this.#stacked = stacked;
     this.type = type;
+    this.isReadOnly = isReadOnly;
     const last = (lines.at(-1) as LoadedLine).line;
     this.sizeSectors = last.startSector + last.lengthSectors;
     this.sizeBytes = exactSize(lines, this.sizeSectors);
-    this.hasCache = devices.some((device) => device.hasCache);
-    this.limits = stackLimits(lines);
     this.#extents = lines.flatMap((loaded) => extentsOf(loaded));
     // taken here, so that a table which has been loaded can also go live
     this.#firstExtent = host.allocateExtents(recordsOf(this.#extents));
@@ -114,23 +123,33 @@ export class LoadedTable {
     return this.#devices.reduce((most, device) => Math.max(most, device.level), 0) + 1;
   }
 
+  get hasCache(): boolean {
+    return this.#stacked.hasCache;
+  }
+  get limits(): QueueLimits {
+    return this.#stacked.limits;
+  }
+
   /**
-   * Reads and constructs a table; nothing of it is in use yet. `liveType` is what the device is now. Throws
-   * RqdmTableError; whatever was opened for the table is let go of again.
+   * Reads and constructs a table; nothing of it is in use yet. Throws RqdmTableError, and logs what the kernel would;
+   * whatever was opened for the table is let go of again.
    */
-  static load(host: TableHost, text: string | readonly string[], liveType: DeviceType | undefined): LoadedTable {
+  static load(host: TableHost, text: string | readonly string[], options: LoadOptions): LoadedTable {
+    const { isReadOnly } = options;
     const devices: OpenedDevice[] = [];
     const lines: LoadedLine[] = [];
     const timers = new Set<() => void>();
+    let names: readonly TableLine[] = [];
     let table: LoadedTable | undefined;
     const current = (): LoadedTable | undefined => table;
     try {
-      for (const parsed of parseTable(text)) {
-        const line = parsed.isWholeDevice ? withLength(host, parsed) : parsed;
-        const type = checkLine(lines, line, host.targets.get(line.target), host.isReadOnly);
+      names = parseTable(text);
+      for (const parsed of names) {
+        const line = parsed.isWholeDevice ? withLength(host, parsed, isReadOnly) : parsed;
+        const type = checkLine(lines, line, host.targets.get(line.target), isReadOnly);
         const slot = freeSlot(host.pump);
         const early: { published: readonly DeviceReference[] | undefined } = { published: undefined };
-        const context = makeContext(host, line, devices, timers, early, current, lines.length);
+        const context = makeContext(host, line, isReadOnly, devices, timers, early, current, lines.length);
         const target = construct(type, line, context, host.deviceName);
         const loaded = new LoadedLine({ line, type }, target, slot);
         loaded.published = early.published;
@@ -138,22 +157,25 @@ export class LoadedTable {
         host.pump.targets[slot] = {
           target,
           name: type.name,
-          deviceName: host.deviceName,
+          get deviceName() {
+            return host.deviceName;
+          },
           below: new Uint8Array(devices.reduce((most, device) => Math.max(most, device.id + 1), 0)),
           misbehaved: (error) => host.misbehaved(error),
         };
       }
       for (const { slot } of lines) for (const { id } of devices) (host.pump.targets[slot] as TargetSlot).below[id] = 1;
-      const decided = decideType(lines, { liveType, requestedType: host.requestedType });
-      for (const { target } of lines) {
-        target.iterateDevices?.((device, start, length) => checkDeviceArea(device, device.word, start, length));
-      }
-      checkAlignment(lines.map((loaded) => ({ line: loaded.line, blockSectors: blockOf(loaded.target) })));
+      const decided = decideType(lines, { liveType: options.type, requestedType: host.requestedType });
+      options.check(lines, decided);
+      // limits are told of at the first load and at each swap, as the kernel does
+      const warn: WarningSink = options.type === undefined ? (line) => host.kernelLog(line) : () => {};
+      const stacked = guarded(host, () => stackTable(lines, host.deviceNumber, warn));
       checkMaps(lines);
       checkLevel(devices);
-      table = new LoadedTable(host, lines, devices, decided, timers);
+      table = new LoadedTable(host, lines, devices, decided, stacked, timers, isReadOnly);
       return table;
     } catch (error) {
+      if (error instanceof RqdmTableError) tellKernelLog(host, error, names);
       for (const cancel of timers) cancel();
       for (const loaded of lines) {
         destroyTarget(host, loaded);
@@ -166,21 +188,45 @@ export class LoadedTable {
     }
   }
 
-  /** Writes the table to the core. Nothing of an older table is in flight on the device. */
-  goLive(hadCache = false): void {
-    const { pump, deviceId } = this.#host;
-    const { exports } = pump.core;
-    let next = this.#firstExtent + this.#extents.length;
-    for (const [index, extent] of this.#extents.entries()) {
+  /** Looks again at the devices: they may have changed since the table was loaded. Throws RqdmTableError. */
+  restack(warn: WarningSink = () => {}): void {
+    this.#stacked = guarded(this.#host, () => stackTable(this.lines, this.#host.deviceNumber, warn));
+  }
+
+  /** Writes limits and caches to the core. `hadCache`: an older table had one, and may have lost something. */
+  applyLimits(hadCache: boolean): void {
+    const { limits, hasCache, hasFua } = this.#stacked;
+    this.#host.queue.apply(limits, hasCache || hadCache, hasFua);
+  }
+
+  /** Devices may have been given other abilities. */
+  rewriteExtents(): void {
+    this.#writeExtents(this.lines.flatMap((loaded) => extentsOf(loaded)));
+  }
+
+  #writeExtents(extents: readonly CoreExtent[]): void {
+    const { exports } = this.#host.pump.core;
+    let next = this.#firstExtent + extents.length;
+    for (const [index, extent] of extents.entries()) {
       const { stripes } = extent;
       const offset = stripes.length > 0 ? next + stripes.length * 2 ** 32 : extent.offset;
       writeExtent(exports, this.#firstExtent + index, { ...extent, offset });
       for (const stripe of stripes) writeExtent(exports, next++, stripe);
     }
+  }
+
+  /**
+   * Writes the table to the core. Nothing of an older table is in flight on the device. `before` is that table: one
+   * without devices keeps its limits, by which the requests were made that are queued.
+   */
+  goLive(before?: LoadedTable, hadCache = false): void {
+    const { pump, deviceId } = this.#host;
+    const { exports } = pump.core;
+    if (before && this.#stacked.hasNoDevices) this.#stacked = { ...this.#stacked, limits: before.limits };
+    this.#writeExtents(this.#extents);
     exports.setExtents(deviceId, this.#firstExtent, this.#extents.length, this.sizeSectors, this.level);
-    if (this.limits) applyLimits(pump.core, deviceId, this.limits);
-    exports.configureDevice(deviceId, SETTING_HAS_CACHE, this.hasCache || hadCache ? 1 : 0);
-    exports.configureDevice(deviceId, SETTING_READ_ONLY, this.#host.isReadOnly ? 1 : 0);
+    this.applyLimits(hadCache);
+    exports.configureDevice(deviceId, SETTING_READ_ONLY, this.isReadOnly ? 1 : 0);
     pump.core.figures(deviceId)[FIGURE_BUSY] = 0;
     this.#isLive = true;
     this.#applyPaths();
@@ -302,6 +348,24 @@ export class LoadedTable {
     return [...new Set(this.#devices)];
   }
 
+  /** The devices in the order in which dmsetup lists them: the last named first. */
+  get dependencies(): readonly OpenedDevice[] {
+    return [...this.devices].reverse();
+  }
+
+  #statusOf(target: Target, type: string, kind: 'info' | 'table', name: (device: DeviceReference) => string): string {
+    let said: unknown;
+    try {
+      said = target.status(kind, name);
+    } catch (error) {
+      said = error;
+    }
+    if (typeof said === 'string') return said;
+    void Promise.resolve(said).catch(() => {});
+    const text = said instanceof Error ? `threw: ${said.message}` : `returned ${String(said)}: expected a text`;
+    throw new RqdmError('ERR_RQDM_HOOK', `target ${type} of ${this.#host.deviceName}: hook status ${text}`, { cause: said });
+  }
+
   /** The lines as dmsetup prints them; devices as `MAJOR:MINOR`, or as the words that named them. */
   print(kind: 'info' | 'table', names: 'number' | 'word'): string {
     const name = (device: DeviceReference): string =>
@@ -311,10 +375,26 @@ export class LoadedTable {
         startSector: line.startSector,
         lengthSectors: line.lengthSectors,
         target: type.name,
-        text: target.status(kind, name),
+        text: this.#statusOf(target, type.name, kind, name),
       })),
     );
   }
+}
+
+/** A target's own limits and stretches: what throws there is the target's doing. */
+function guarded<T>(host: TableHost, run: () => T): T {
+  try {
+    return run();
+  } catch (cause) {
+    if (cause instanceof RqdmError) throw cause;
+    const text = cause instanceof Error ? cause.message : String(cause);
+    throw new RqdmError('ERR_RQDM_HOOK', `a target of ${host.deviceName}: limits or iterateDevices threw: ${text}`, { cause });
+  }
+}
+
+function tellKernelLog(host: TableHost, error: RqdmTableError, lines: readonly TableLine[]): void {
+  const target = lines.find(({ line }) => line === error.place?.line)?.target ?? '';
+  for (const line of kernelLogLines(error, host.deviceNumber, target)) host.kernelLog(line);
 }
 
 function recordsOf(extents: readonly CoreExtent[]): number {

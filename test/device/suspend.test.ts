@@ -80,7 +80,7 @@ test('suspends and resumes that are called at once follow each other', async () 
 
 test('a target that refuses the resume leaves the device suspended, and the next resume may succeed', async () => {
   await using mapper = new DeviceMapper();
-  let refuses = true;
+  let refuses = false;
   mapper.registerTarget(
     probeTarget('probe', {
       preresume: () => {
@@ -90,6 +90,7 @@ test('a target that refuses the resume leaves the device suspended, and the next
   );
   const device = await mapper.createDevice({ name: 'd', table: `0 2048 probe ${A}` });
   await device.suspend();
+  refuses = true;
   const read = device.read(0, 512);
   assert.match((await rejection(device.resume())).message, /not yet/);
   assert.ok(device.isSuspended);

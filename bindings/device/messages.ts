@@ -1,0 +1,62 @@
+// Messages: those that begin with `@` are for the device itself, the others for a target of its live table.
+import { RqdmError } from '../errors.ts';
+import { splitWords } from '../table/parse.ts';
+import type { LoadedTable } from './table.ts';
+
+/** Who answers them. */
+export interface MessageReceiver {
+  readonly name: string;
+  readonly live: LoadedTable | undefined;
+  cancelDeferredRemove(): void;
+  /** A line of the kernel's log, without `device-mapper: `. */
+  kernelLog(line: string): void;
+}
+
+/** Sends words to `sector`. Returns the answer, if there is one. Throws ERR_RQDM_MESSAGE, and what the target throws. */
+export function sendMessage(receiver: MessageReceiver, text: string | readonly string[], sector: number): string | undefined {
+  const words = typeof text === 'string' ? splitWords(text) : [...text];
+  const [first] = words;
+  if (first === undefined) throw refused(receiver, 'Empty message received.');
+  if (first.startsWith('@')) return coreMessage(receiver, words);
+  if (!receiver.live) {
+    throw new RqdmError('ERR_RQDM_NO_TABLE', `${receiver.name} has no live table: nobody hears "${first}"`, { errno: 'ENXIO' });
+  }
+  const loaded = receiver.live.lines.find(
+    ({ line }) => sector >= line.startSector && sector < line.startSector + line.lengthSectors,
+  );
+  if (!loaded) throw refused(receiver, 'Target message sector outside device.', `sector ${sector}`);
+  if (!loaded.target.message) throw refused(receiver, 'Target type does not support messages', loaded.type.name);
+  let answer: unknown;
+  try {
+    answer = loaded.target.message(words);
+  } catch (cause) {
+    if (cause instanceof RqdmError) throw cause;
+    throw misbehaved(
+      loaded.type.name,
+      receiver.name,
+      `threw: ${cause instanceof Error ? cause.message : String(cause)}`,
+      cause,
+    );
+  }
+  if (answer === undefined || typeof answer === 'string') return answer;
+  void Promise.resolve(answer).catch(() => {});
+  throw misbehaved(loaded.type.name, receiver.name, `returned ${String(answer)}: expected a text or nothing`);
+}
+
+function coreMessage(receiver: MessageReceiver, words: readonly string[]): undefined {
+  const [first] = words as [string];
+  if (first.toLowerCase() === '@cancel_deferred_remove' && words.length === 1) {
+    receiver.cancelDeferredRemove();
+    return undefined;
+  }
+  throw refused(receiver, `Unsupported message sent to DM core: ${first}`);
+}
+
+function refused(receiver: MessageReceiver, text: string, detail?: string): RqdmError {
+  receiver.kernelLog(`ioctl: ${text}`);
+  return new RqdmError('ERR_RQDM_MESSAGE', detail === undefined ? text : `${text}: ${detail}`, { errno: 'EINVAL' });
+}
+
+function misbehaved(target: string, device: string, what: string, cause?: unknown): RqdmError {
+  return new RqdmError('ERR_RQDM_HOOK', `target ${target} of ${device}: hook message ${what}`, { cause, errno: 'EINVAL' });
+}
