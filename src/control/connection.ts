@@ -157,12 +157,10 @@ export class Connection {
 
   #describe(error: unknown): ReplyError {
     if (!(error instanceof Error)) return { errno: 'EIO', message: String(error) };
-    const { errno, code } = error as Error & { errno?: unknown; code?: unknown };
-    if (error.name === 'AbortError') return { errno: 'EINTR', message: error.message };
-    const isOurs = typeof code === 'string' && code.startsWith('ERR_RQDM_');
-    const name = typeof errno === 'string' ? errno : isOurs ? 'EINVAL' : systemName(code);
-    if (name === undefined) this.#options.log(`control: ${error.stack ?? error.message}`);
-    const described = { errno: name ?? 'EIO', message: error.message };
+    const { code } = error as NodeJS.ErrnoException;
+    const errno = errnoOf(error);
+    if (errno === undefined) this.#options.log(`control: ${error.stack ?? error.message}`);
+    const described = { errno: errno ?? 'EIO', message: error.message };
     return typeof code === 'string' ? { ...described, code } : described;
   }
 }
@@ -192,7 +190,19 @@ function parseRequest(line: string): { id: number | string | null; op: string; f
   return { id, op: request['op'], fields: new Fields(request) };
 }
 
-/** `ENOENT` and its like, as Node's errors carry them; undefined for other codes. */
-function systemName(code: unknown): string | undefined {
-  return typeof code === 'string' && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
+/** What the library's errors without a name of the kernel's mean to a client; others of its are mistakes of the request. */
+const OWN_ERRORS: ReadonlyMap<string, string> = new Map([
+  ['ERR_RQDM_LIMIT', 'ENOMEM'],
+  ['ERR_RQDM_CLOSED', 'ENXIO'],
+  ['ERR_RQDM_CORE', 'EIO'],
+]);
+
+/** The name of an error's number; undefined for an error that nobody foresaw. */
+function errnoOf(error: Error): string | undefined {
+  const { errno, code } = error as Error & { errno?: unknown; code?: unknown };
+  if (typeof errno === 'string') return errno;
+  if (error.name === 'AbortError') return 'EINTR';
+  if (typeof code !== 'string') return undefined;
+  if (code.startsWith('ERR_RQDM_')) return OWN_ERRORS.get(code) ?? 'EINVAL';
+  return /^E[A-Z0-9]+$/.test(code) ? code : undefined;
 }

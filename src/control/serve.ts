@@ -17,6 +17,8 @@ export interface ServeSettings {
   readonly pidFile: string | undefined;
   /** What the words of tables must begin with; empty: all are allowed. */
   readonly allow: readonly string[];
+  /** Mapped devices and nodes together, at most. */
+  readonly devices: number;
 }
 
 const NO_CONFIG: Config = { nodes: [], devices: [] };
@@ -27,6 +29,7 @@ export async function serve(settings: ServeSettings): Promise<void> {
   const kernelLog = new KernelLog((line) => log.write(line));
   const mapper = new DeviceMapper({
     mode: 'auto',
+    limits: { devices: settings.devices },
     log: (line) => kernelLog.add(line),
     ...(settings.allow.length === 0 ? {} : { allow: settings.allow }),
   });
