@@ -19,6 +19,9 @@ export interface ConnectionOptions {
   readonly unreadBytesMax: number;
 }
 
+/** How long an answer may take on its way to a client when the server closes, milliseconds. */
+const FINISH_MS = 5000;
+
 /** More requests than this of one client are not read before some of them are answered. */
 const REQUESTS_IN_FLIGHT_MAX = 256;
 
@@ -34,6 +37,7 @@ export class Connection {
   #isBeginning = false;
   #isEnding = false;
   #unreadTimer: NodeJS.Timeout | undefined;
+  #finishTimer: NodeJS.Timeout | undefined;
 
   constructor(socket: Socket, options: ConnectionOptions) {
     this.#socket = socket;
@@ -45,6 +49,7 @@ export class Connection {
     socket.on('close', () => {
       this.#aborter.abort();
       clearTimeout(this.#unreadTimer);
+      clearTimeout(this.#finishTimer);
       this.#waiting.length = 0;
       this.#settle();
     });
@@ -55,6 +60,9 @@ export class Connection {
     return new Promise((resolve) => {
       if (this.#socket.destroyed) return resolve();
       this.#socket.once('close', () => resolve());
+      // the server does not wait long for one that does not read
+      this.#finishTimer = setTimeout(() => this.#socket.destroy(), Math.min(FINISH_MS, this.#options.unreadMs));
+      this.#waiting.length = 0;
       this.#stopReading();
     });
   }

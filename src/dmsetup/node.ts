@@ -37,6 +37,10 @@ export async function listCookies(call: Call): Promise<void> {
   call.print('Cookie       Semid      Value      Last semop time           Last change time\n');
 }
 
+export async function releaseCookie(call: Call): Promise<void> {
+  if (call.words.length === 0 && !call.has('udevcookie')) throw new KernelToolError('No udev transaction cookie given.');
+}
+
 export async function nothing(_call: Call): Promise<void> {}
 
 /** Cylinders, heads and sectors are of no meaning to any target here. */

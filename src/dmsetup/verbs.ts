@@ -194,7 +194,7 @@ export const VERBS: readonly Verb[] = [
     usage: '[<cookie>]',
     wordsMin: 0,
     wordsMax: 1,
-    load: async () => (await import('./node.ts')).nothing,
+    load: async () => (await import('./node.ts')).releaseCookie,
   },
   { name: 'udevflags', usage: '<cookie>', wordsMin: 1, wordsMax: 1, load: async () => (await import('./node.ts')).nothing },
   { name: 'udevcomplete', usage: '<cookie>', wordsMin: 1, wordsMax: 1, load: async () => (await import('./node.ts')).nothing },
