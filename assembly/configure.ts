@@ -3,6 +3,9 @@ import {
   DEVICE_BACKING,
   DEVICE_BIO,
   DEVICE_RUNNING,
+  ELEVATOR_KYBER,
+  ELEVATOR_MQ_DEADLINE,
+  SETTING_ASYNC_DEPTH,
   SETTING_BIOS,
   SETTING_CHUNK_SECTORS,
   SETTING_DEPTH,
@@ -16,6 +19,8 @@ import {
   SETTING_HAS_FUA,
   SETTING_INSTANT,
   SETTING_KERNEL_PLUG_ORDER,
+  SETTING_KYBER_READ_LATENCY,
+  SETTING_KYBER_WRITE_LATENCY,
   SETTING_LOGICAL_BLOCK_SECTORS,
   SETTING_MAX_DISCARD_SECTORS,
   SETTING_MAX_DISCARD_SEGMENTS,
@@ -25,6 +30,7 @@ import {
   SETTING_NO_PLUG,
   SETTING_NOMERGES,
   SETTING_PHYSICAL_BLOCK_SECTORS,
+  SETTING_PRIORITY_AGING_EXPIRE,
   SETTING_PULL_EARLY,
   SETTING_READ_EXPIRE,
   SETTING_READ_ONLY,
@@ -32,6 +38,7 @@ import {
   SETTING_WRITE_EXPIRE,
   SETTING_WRITES_STARVED,
 } from './abi';
+import { start, switchTo } from './elevator/elevator';
 import { EXTENT_BYTES, PATH_SLOTS, STACK_LEVELS } from './limits';
 import { Bio } from './record/bio';
 import { leaveLine, ownSlot, returnCredit } from './record/credit';
@@ -62,9 +69,13 @@ export function createDevice(id: u32, kind: u32, sizeSectors: f64): void {
   device.hasFrontMerges = 1;
   device.fifoBatch = 16;
   device.writesStarved = 2;
-  device.lastDirection = 1;
   device.readExpireNs = 500000000;
   device.writeExpireNs = 5000000000;
+  device.priorityAgingNs = 10000000000;
+  device.kyberReadNs = 2000000;
+  device.kyberWriteNs = 10000000;
+  start(device);
+  limitAsync(device);
   device.flushCarrier = takeCarrier(device);
   if (kind == DEVICE_BACKING) {
     ownSlot(device).device = device;
@@ -89,14 +100,22 @@ function leaveLines(device: Device, first: u32): void {
   for (let i = first; i < PATH_SLOTS; i++) leaveLine(pathSlot(device, i));
 }
 
-/** One SETTING_; false for a number that is none. */
+/** How many requests may be limited ones (spec-core 5.1, 6): of mq-deadline and kyber three quarters, or what is set. */
+function limitAsync(device: Device): void {
+  const requests = device.requestsMax;
+  const quarters = requests - requests / 4 - (requests % 4 ? 1 : 0);
+  const isLimiting = device.elevator == ELEVATOR_MQ_DEADLINE || device.elevator == ELEVATOR_KYBER;
+  device.asyncMax = !isLimiting ? <u32>-1 : device.asyncDepth ? device.asyncDepth : max<u32>(quarters, 1);
+  ready(device);
+}
+
+/** One SETTING_; false for a number that is none, and for an elevator that is none. */
 export function configureDevice(id: u32, setting: u32, value: u32): bool {
   const device = deviceAt(id);
   switch (setting) {
     case SETTING_ELEVATOR:
-      // requests would have to move from one order to the other: only while there are none
-      if (device.queued) return false;
-      device.elevator = value;
+      if (!switchTo(device, value)) return false;
+      limitAsync(device);
       break;
     case SETTING_MAX_SECTORS:
       assert(value > 0);
@@ -124,7 +143,7 @@ export function configureDevice(id: u32, setting: u32, value: u32): bool {
       assert(value > 0);
       device.requestsMax = value;
       returnCredit(device);
-      ready(device);
+      limitAsync(device);
       break;
     case SETTING_BIOS:
       device.biosMax = value;
@@ -159,6 +178,19 @@ export function configureDevice(id: u32, setting: u32, value: u32): bool {
       break;
     case SETTING_FIFO_BATCH:
       device.fifoBatch = value;
+      break;
+    case SETTING_PRIORITY_AGING_EXPIRE:
+      device.priorityAgingNs = <f64>value * 1000000;
+      break;
+    case SETTING_ASYNC_DEPTH:
+      device.asyncDepth = value;
+      limitAsync(device);
+      break;
+    case SETTING_KYBER_READ_LATENCY:
+      device.kyberReadNs = <f64>max<u32>(value, 1) * 1000;
+      break;
+    case SETTING_KYBER_WRITE_LATENCY:
+      device.kyberWriteNs = <f64>max<u32>(value, 1) * 1000;
       break;
     case SETTING_FRONT_MERGES:
       device.hasFrontMerges = value;

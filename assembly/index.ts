@@ -43,7 +43,8 @@ import { assertDeviceLayout, countersOf, DEVICE_BYTES, histogramsOf } from './re
 import { deviceAt } from './record/devices';
 import { assertExtentLayout } from './record/extent';
 import { fillsMax } from './record/fill';
-import { publishPools } from './record/pool';
+import { hasPayload } from './record/operation';
+import { bioOf, publishPools } from './record/pool';
 import { assertRequestLayout, Request } from './record/request';
 import { releaseDelayed } from './record/requeue';
 import { assertRootLayout, LAYOUT_ADDRESS, root, setHeader } from './record/root';
@@ -212,6 +213,17 @@ export function kick(now: f64, id: u32): void {
   releaseDelayed(device);
   // it may have been busy: those above wait for its credits
   returnCredit(device);
+}
+
+/** Arena address of the payload of a bio that a hook is asked about; of use only where `payloadBytes` is above 0. */
+export function payloadAddress(id: u32): u32 {
+  const bio = bioOf(id);
+  return bio ? bio.address : 0;
+}
+/** Its length; 0: no such bio (a request has many), or none with payload. */
+export function payloadBytes(id: u32): u32 {
+  const bio = bioOf(id);
+  return bio && hasPayload(bio.operation) ? bio.sectors << 9 : 0;
 }
 
 // ---- figures ------------------------------------------------------------------------------------------------------

@@ -28,8 +28,8 @@ export const PLUG_FLUSH_SECTORS: u32 = 256;
 /** Buckets of each of a queue's two merge indexes; nr_requests is 256 by default, so chains stay about one long. */
 export const HASH_BUCKETS: u32 = 512;
 
-/** Newest requests that the elevator `none` looks at for a merge. */
-export const NONE_LOOKBACK: u32 = 8;
+/** Newest requests that an elevator without a sector order looks at for a merge. */
+export const LOOKBACK: u32 = 8;
 
 /** Devices of a usable set that the core watches for credits, and one more. A larger set works: what is chosen beyond is refused and asked again. */
 export const PATH_SLOTS: u32 = 128;

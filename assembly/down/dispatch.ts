@@ -84,7 +84,7 @@ export function run(device: Device): void {
     return;
   }
   comeBack(device);
-  if (device.waitingHead) redriveWaiting(device);
+  if (device.waitingHead || device.overDepthHead) redriveWaiting(device);
   if (device.flushPendingHead || device.flushStepHead) runFlushes(device);
   if (device.kind == DEVICE_BACKING) runBacking(device);
   else if (device.kind == DEVICE_REQUEST) runMapped(device);
@@ -155,7 +155,6 @@ function isOverLimits(device: Device, request: Request): bool {
 
 /** A limit went down after it was made: its bios begin anew, before all that wait. */
 function splitAgain(device: Device, request: Request): void {
-  const waiting = waitingOf(device);
   let reversed = changetype<Bio>(0);
   for (let bio = request.bioHead; bio; ) {
     const following = bio.next;
@@ -167,12 +166,13 @@ function splitAgain(device: Device, request: Request): void {
     const before = reversed.next;
     if (!reversed.firstStatus) reversed.firstStatus = request.firstStatus;
     device.waiting++;
-    prependBio(waiting, reversed);
+    prependBio(waitingOf(device), reversed);
     reversed = before;
   }
   request.bioHead = changetype<Bio>(0);
   request.bioTail = changetype<Bio>(0);
   diskLeaves(device);
+  elevator.forget(device, request);
   freeRequest(request); // makes the device ready: bios wait
 }
 

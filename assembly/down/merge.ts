@@ -2,11 +2,11 @@
 //
 // Promises: bytes keep their place, a request never exceeds its queue's limits, what must not merge
 // (NOMERGE, FUA, PREFLUSH, flushes, WRITE_ZEROES, another priority) does not. Never: allocates, asks the host, or touches a started request.
+// A request fails fast as its first bio does (spec-core 3.2: the others may differ; up/complete.ts).
 import {
   COUNTER_BACK_MERGES,
   COUNTER_FRONT_MERGES,
   COUNTER_REQUEST_MERGES,
-  ELEVATOR_NONE,
   FLAG_FAILFAST,
   FLAG_FUA,
   FLAG_NOMERGE,
@@ -18,10 +18,9 @@ import {
   TRACE_REQUEST_MERGE,
 } from '../abi';
 import * as elevator from '../elevator/elevator';
-import { NONE_LOOKBACK } from '../limits';
+import { LOOKBACK } from '../limits';
 import { Bio } from '../record/bio';
 import { count, Device, endBucket, hashEnd, hashStart, startBucket, unhashEnd, unhashStart } from '../record/device';
-import { readFifo } from '../record/fifo';
 import { hasPayload } from '../record/operation';
 import { freeRequest } from '../record/pool';
 import { endOf, REQUEST_AT_HEAD, Request } from '../record/request';
@@ -74,13 +73,7 @@ function continues(before: Bio, after: Bio): bool {
   return before.address + (before.sectors << 9) == after.address || before.operation == OPERATION_DISCARD;
 }
 
-/** A request fails fast only if all of it does. */
-function mixFailfast(request: Request, flags: u16): void {
-  request.flags &= flags | ~(<u16>FLAG_FAILFAST);
-}
-
-function tookIn(device: Device, request: Request, bio: Bio, counter: u32): void {
-  mixFailfast(request, bio.flags);
+function tookIn(device: Device, request: Request, counter: u32): void {
   count(device, counter, 1);
   diskMerges(device, request.operation);
 }
@@ -103,7 +96,7 @@ function mergeDiscard(device: Device, request: Request, bio: Bio): bool {
   request.sectors += bio.sectors;
   request.segments++;
   if (isHashed) hashEnd(device, request);
-  tookIn(device, request, bio, COUNTER_BACK_MERGES);
+  tookIn(device, request, COUNTER_BACK_MERGES);
   return true;
 }
 
@@ -122,7 +115,7 @@ function mergeBack(device: Device, request: Request, bio: Bio): bool {
   request.sectors += bio.sectors;
   request.segments = <u16>segments;
   if (isHashed) hashEnd(device, request);
-  tookIn(device, request, bio, COUNTER_BACK_MERGES);
+  tookIn(device, request, COUNTER_BACK_MERGES);
   return true;
 }
 
@@ -138,11 +131,12 @@ function mergeFront(device: Device, request: Request, bio: Bio): bool {
   if (isHashed) unhashStart(device, request);
   bio.next = request.bioHead;
   request.bioHead = bio;
+  request.flags = (request.flags & ~(<u16>FLAG_FAILFAST)) | (bio.flags & <u16>FLAG_FAILFAST);
   request.sector = bio.sector;
   request.sectors += bio.sectors;
   request.segments = <u16>segments;
   if (isHashed) hashStart(device, request);
-  tookIn(device, request, bio, COUNTER_FRONT_MERGES);
+  tookIn(device, request, COUNTER_FRONT_MERGES);
   return true;
 }
 
@@ -158,7 +152,7 @@ export function mergeIntoPlugged(device: Device, request: Request, bio: Bio): bo
 /** Merges the bio into a queued request (spec-core 4.1). The bio is mergeable. */
 export function mergeIntoQueued(device: Device, bio: Bio): bool {
   if (device.nomerges == 2) return false;
-  if (device.elevator == ELEVATOR_NONE) return mergeIntoNewest(device, bio);
+  if (!elevator.sorts(device)) return mergeIntoNewest(device, bio);
   let request = device.lastMerge;
   if (request && isCompatible(request, bio.operation, bio.flags)) {
     const direction = directionOf(device, request, bio);
@@ -176,8 +170,8 @@ export function mergeIntoQueued(device: Device, bio: Bio): bool {
 }
 
 function mergeIntoNewest(device: Device, bio: Bio): bool {
-  let request = readFifo(device).tail;
-  for (let left = NONE_LOOKBACK; request && left; left--) {
+  let request = elevator.newest(device, bio.operation);
+  for (let left = LOOKBACK; request && left; left--) {
     if (isCompatible(request, bio.operation, bio.flags)) {
       const direction = directionOf(device, request, bio);
       if (direction == MERGE_BACK) return mergeBack(device, request, bio);
@@ -251,7 +245,6 @@ function joinedSegments(device: Device, before: Request, after: Request): u32 {
 /** `after`'s bios go behind `before`'s; the earlier arrival counts for both. */
 function join(device: Device, before: Request, after: Request): void {
   before.segments = <u16>joinedSegments(device, before, after);
-  mixFailfast(before, after.flags);
   before.bioTail.next = after.bioHead;
   before.bioTail = after.bioTail;
   before.sectors += after.sectors;
@@ -283,7 +276,7 @@ function mergeRequests(device: Device, before: Request, after: Request): bool {
 
 /** Insert-time merge (spec-core 4.2): a request not yet queued is taken in by one that ends where it begins. */
 export function absorbNew(device: Device, incoming: Request): bool {
-  if (device.nomerges == 2 || device.elevator == ELEVATOR_NONE || incoming.flags & BARRED) return false;
+  if (device.nomerges == 2 || !elevator.sorts(device) || incoming.flags & BARRED) return false;
   let survivor = device.lastMerge;
   const isHit = !!survivor && canJoin(device, survivor, incoming);
   if (!isHit) {

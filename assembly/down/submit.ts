@@ -39,9 +39,9 @@ import { count, Device } from '../record/device';
 import { deviceAt } from '../record/devices';
 import { endBio } from '../record/ended';
 import { Extent } from '../record/extent';
-import { appendBio, deferredOf, mapQueueOf, prependBio, takeBio, waitingOf } from '../record/list';
+import { appendBio, deferredOf, mapQueueOf, overDepthOf, prependBio, takeBio, waitingOf } from '../record/list';
 import { hasPayload } from '../record/operation';
-import { allocateBio, allocateRequest } from '../record/pool';
+import { allocateBio, allocateRequest, isAsync, isOverDepth } from '../record/pool';
 import { REQUEST_PLUGGED, Request } from '../record/request';
 import { header, plugged, ready, root, setPlugged } from '../record/root';
 import { diskBegins } from '../stats/disk';
@@ -92,6 +92,9 @@ export function arrive(bio: Bio): void {
     // others wait already: keep the order
     device.waiting++;
     appendBio(waitingOf(device), bio);
+  } else if (mustQueueUp(device, bio)) {
+    device.waiting++;
+    appendBio(overDepthOf(device), bio);
   } else {
     enter(bio);
   }
@@ -129,7 +132,12 @@ function isNothing(device: Device, bio: Bio): bool {
 /** Of those who would rather not: a bio-based device is suspended, or (NOWAIT) others wait for its records already. */
 function mustWait(device: Device, bio: Bio): bool {
   if (device.kind == DEVICE_BIO) return device.state != DEVICE_RUNNING;
-  return !!device.waitingHead && !!(bio.flags & FLAG_NOWAIT);
+  return (!!device.waitingHead || mustQueueUp(device, bio)) && !!(bio.flags & FLAG_NOWAIT);
+}
+
+/** Others of its kind wait because of async_depth already: keep their order. Reads go past them. */
+function mustQueueUp(device: Device, bio: Bio): bool {
+  return !!device.overDepthHead && isAsync(device, bio);
 }
 
 function defer(device: Device, bio: Bio): void {
@@ -198,7 +206,7 @@ function splitDiscardAt(device: Device, bio: Bio, limit: u32): u32 {
 
 function wait(device: Device, bio: Bio): bool {
   device.waiting++;
-  prependBio(waitingOf(device), bio);
+  prependBio(isOverDepth(device, bio) ? overDepthOf(device) : waitingOf(device), bio);
   return false;
 }
 
@@ -233,7 +241,7 @@ function queue(device: Device, bio: Bio): bool {
     if (last && mergeIntoPlugged(device, last, bio)) return true;
     if (mergeIntoQueued(device, bio)) return true;
   }
-  const request = allocateRequest(device);
+  const request = allocateRequest(device, bio);
   if (!request) {
     unplug();
     return false;
@@ -308,12 +316,21 @@ function traceUnplug(total: u32): void {
   }
 }
 
-/** Goes on with the bios that waited for a record of this device. */
+/** Goes on with the bios that waited for a record of this device; then with those that were over async_depth. */
 export function redriveWaiting(device: Device): void {
-  const list = waitingOf(device);
+  const overDepth = overDepthOf(device);
   while (device.waitingHead) {
-    const bio = takeBio(list);
+    const bio = takeBio(waitingOf(device));
+    if (mustQueueUp(device, bio)) {
+      appendBio(overDepth, bio);
+      continue;
+    }
     device.waiting--;
-    if (!enter(bio)) return;
+    const first = device.overDepthHead;
+    if (!enter(bio) && device.overDepthHead == first) return;
+  }
+  while (device.overDepthHead) {
+    device.waiting--;
+    if (!enter(takeBio(overDepth))) return;
   }
 }

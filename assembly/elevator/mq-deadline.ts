@@ -1,86 +1,182 @@
-// Elevator `mq-deadline`, as Linux 6.1 has it (spec-core 5, 5.4a), one priority class.
+// Elevator `mq-deadline`, as Linux 6.1 has it (spec-core 5, 5.4a).
 //
-// For each direction a tree by sector, a fifo by age, and `next`: the successor, in the tree as it
-// was then, of the request dispatched last. A batch runs along `next`; a batch that has none, or
-// whose oldest request is over its time, begins at the head of the fifo.
-import { OPERATION_WRITE } from '../abi';
-import { Device, hash, unhash } from '../record/device';
-import { Fifo, fifoAppend, fifoRemove, fifoReplace, readFifo, writeFifo } from '../record/fifo';
-import { REQUEST_QUEUED, Request } from '../record/request';
-import { root } from '../record/root';
-import { treeInsert, treeNext, treePrevious, treeRemove } from '../record/tree';
+// Three classes by priority: real time, best effort (NONE is one of those), idle. Each has for each direction a tree by
+// sector, a fifo by age, and `next`: the successor, in the tree as it was then, of the request dispatched last. A batch
+// runs along `next`; a batch that has none, or whose oldest request is over its time, begins at the head of the fifo. What
+// comes back waits at the head of its class and takes no part in batches.
+//
+//   1. while at least two classes hold requests, one of best effort, or else of idle, that is older than
+//      prio_aging_expire goes first
+//   2. real time, best effort, idle: as long as a class holds requests, under way or not, none below it is asked
+//
+// Direction and length of the batch, and how often reads went before writes, are shared by the classes. A look for an aged
+// request that finds none changes nothing (in Linux it may end a batch, so that the order depends on how often the queue is
+// run). A class holds a request from its first insert until that has ended.
+import { FLAG_PRIORITY_SHIFT, OPERATION_WRITE } from '../abi';
+import { Device, elevatorOf, unhash } from '../record/device';
+import { Fifo, fifoRemove } from '../record/fifo';
+import { MARK_ELEVATOR, Request } from '../record/request';
+import { ready, root } from '../record/root';
+import { older, SORTED_BYTES, Sorted, sortAnew, sortIn, sortOut, sortTogether } from '../record/sorted';
+import { treeNext, treePrevious } from '../record/tree';
 
 const READ: u32 = 0;
 const WRITE: u32 = 1;
 
+export const REALTIME: u32 = 0;
+export const BEST_EFFORT: u32 = 1;
+export const IDLE: u32 = 2;
+export const CLASSES: u32 = 3;
+
+//   0       16       32     36          40
+//   | reads | writes | held | head head | head tail |   48 bytes, three times; then the batch
+@unmanaged
+class PriorityClass {
+  reads0: u64 = 0;
+  reads1: u64 = 0;
+  writes0: u64 = 0;
+  writes1: u64 = 0;
+  held: u32 = 0; // inserted and not ended
+  headHead: Request = changetype<Request>(0);
+  headTail: Request = changetype<Request>(0);
+}
+
+@unmanaged
+class Batch {
+  lastDirection: u32 = 0;
+  length: u32 = 0;
+  starved: i32 = 0; // batches of reads since the last of writes, while writes waited
+}
+
+const CLASS_BYTES: usize = 48;
+
+function classAt(device: Device, index: u32): PriorityClass {
+  return changetype<PriorityClass>(elevatorOf(device) + <usize>index * CLASS_BYTES);
+}
+
+/** NONE, real time, best effort, idle are 0 to 3. */
+function classNumberOf(request: Request): u32 {
+  const priority = (<u32>request.flags >> FLAG_PRIORITY_SHIFT) & 3;
+  return priority ? priority - 1 : BEST_EFFORT;
+}
+
+function classOf(device: Device, request: Request): PriorityClass {
+  return classAt(device, classNumberOf(request));
+}
+
+function batchOf(device: Device): Batch {
+  return changetype<Batch>(elevatorOf(device) + <usize>CLASSES * CLASS_BYTES);
+}
+
+/** DISCARD and WRITE_ZEROES are writes. */
 function directionOf(request: Request): u32 {
   return request.operation & OPERATION_WRITE;
 }
 
-function treeOf(device: Device, direction: u32): usize {
-  return changetype<usize>(device) + (direction == READ ? offsetof<Device>('treeRead') : offsetof<Device>('treeWrite'));
+function sortedIn(group: PriorityClass, direction: u32): Sorted {
+  return changetype<Sorted>(changetype<usize>(group) + <usize>direction * SORTED_BYTES);
 }
 
-function fifoOf(device: Device, direction: u32): Fifo {
-  return direction == READ ? readFifo(device) : writeFifo(device);
+function sortedOf(device: Device, request: Request): Sorted {
+  return sortedIn(classOf(device, request), directionOf(request));
 }
 
-function nextOf(device: Device, direction: u32): Request {
-  return direction == READ ? device.nextRead : device.nextWrite;
+/** The list of those at the head, of a request's class, or of a class by its number. */
+export function headOf(device: Device, request: Request): Fifo {
+  return headAt(device, classNumberOf(request));
 }
 
-function setNext(device: Device, direction: u32, request: Request): void {
-  if (direction == READ) device.nextRead = request;
-  else device.nextWrite = request;
+export function headAt(device: Device, index: u32): Fifo {
+  return changetype<Fifo>(changetype<usize>(classAt(device, index)) + offsetof<PriorityClass>('headHead'));
 }
 
-export function insert(device: Device, request: Request): void {
+/** Its class holds it from now on. */
+export function hold(device: Device, request: Request): void {
+  if (request.mark & MARK_ELEVATOR) return;
+  const index = classNumberOf(request);
+  request.mark |= <u8>(index + 1);
+  classAt(device, index).held++;
+}
+
+export function start(device: Device): void {
+  batchOf(device).lastDirection = WRITE;
+}
+
+export function insert(device: Device, request: Request, since: f64): void {
+  hold(device, request);
   const direction = directionOf(request);
-  request.state = REQUEST_QUEUED;
-  request.fifoTime = root().now + (direction == READ ? device.readExpireNs : device.writeExpireNs);
-  treeInsert(treeOf(device, direction), request);
-  hash(device, request);
-  fifoAppend(fifoOf(device, direction), request);
+  request.fifoTime = since + (direction == READ ? device.readExpireNs : device.writeExpireNs);
+  sortIn(device, sortedIn(classOf(device, request), direction), request);
 }
 
 export function remove(device: Device, request: Request): void {
-  const direction = directionOf(request);
-  if (nextOf(device, direction) == request) setNext(device, direction, treeNext(request));
-  treeRemove(treeOf(device, direction), request);
-  unhash(device, request);
-  fifoRemove(fifoOf(device, direction), request);
+  sortOut(device, sortedOf(device, request), request);
 }
 
-// 1. go on with the batch, in the direction it has
-// 2. reads wait: a batch of reads, unless writes have waited for `writes_starved` of those
-// 3. writes wait: a batch of writes
 export function dispatch(device: Device): Request {
-  let request = nextOf(device, device.lastDirection);
-  if (!request || device.batching >= device.fifoBatch) {
-    const hasReads = !!device.fifoReadHead;
-    const hasWrites = !!device.fifoWriteHead;
+  const realtime = classAt(device, REALTIME);
+  const bestEffort = classAt(device, BEST_EFFORT);
+  const idle = classAt(device, IDLE);
+  const classes = (realtime.held ? 1 : 0) + (bestEffort.held ? 1 : 0) + (idle.held ? 1 : 0);
+  if (classes > 1) {
+    const latest = root().now - device.priorityAgingNs;
+    let request = pick(device, bestEffort, latest);
+    if (!request) request = pick(device, idle, latest);
+    if (request) return request;
+  }
+  return pick(device, realtime.held ? realtime : bestEffort.held ? bestEffort : idle, Infinity);
+}
+
+// 1. what came back
+// 2. go on with the batch, in the direction it has
+// 3. reads wait: a batch of reads, unless writes have waited for `writes_starved` of those
+// 4. writes wait: a batch of writes
+/** The class's next one, taken out, if it came at `latest` or before. */
+function pick(device: Device, group: PriorityClass, latest: f64): Request {
+  if (group.headHead) return pickHead(device, group, latest);
+  const batch = batchOf(device);
+  let request = sortedIn(group, batch.lastDirection).next;
+  const goesOn = !!request && batch.length < device.fifoBatch;
+  let starved = batch.starved;
+  if (!goesOn) {
+    const oldestRead = sortedIn(group, READ).head;
+    const oldestWrite = sortedIn(group, WRITE).head;
     let direction = READ;
-    if (hasReads) {
-      if (hasWrites && device.starved++ >= device.writesStarved) direction = WRITE;
-    } else if (hasWrites) {
+    if (oldestRead) {
+      if (oldestWrite && starved++ >= device.writesStarved) direction = WRITE;
+    } else if (oldestWrite) {
       direction = WRITE;
     } else {
       return changetype<Request>(0);
     }
-    if (direction == WRITE) device.starved = 0;
-    const oldest = fifoOf(device, direction).head;
-    const next = nextOf(device, direction);
-    request = !next || root().now >= oldest.fifoTime ? oldest : next;
-    device.lastDirection = direction;
-    device.batching = 0;
+    if (direction == WRITE) starved = 0;
+    const first = direction == READ ? oldestRead : oldestWrite;
+    const next = sortedIn(group, direction).next;
+    request = !next || root().now >= first.fifoTime ? first : next;
   }
-  device.batching++;
   const direction = directionOf(request);
-  setNext(device, direction, treeNext(request));
-  treeRemove(treeOf(device, direction), request);
-  unhash(device, request);
-  fifoRemove(fifoOf(device, direction), request);
+  if (request.fifoTime - (direction == READ ? device.readExpireNs : device.writeExpireNs) > latest) {
+    return changetype<Request>(0);
+  }
+  batch.length = goesOn ? batch.length + 1 : 1;
+  batch.lastDirection = direction;
+  batch.starved = starved;
+  const sorted = sortedIn(group, direction);
+  sorted.next = request;
+  sortOut(device, sorted, request);
   return request;
+}
+
+function pickHead(device: Device, group: PriorityClass, latest: f64): Request {
+  const request = group.headHead;
+  if (request.fifoTime > latest) return changetype<Request>(0);
+  unhash(device, request);
+  fifoRemove(headOf(device, request), request);
+  return request;
+}
+
+export function newest(_device: Device, _operation: u32): Request {
+  return changetype<Request>(0);
 }
 
 export function former(request: Request): Request {
@@ -91,25 +187,31 @@ export function latter(request: Request): Request {
   return treeNext(request);
 }
 
-/** The request begins earlier than it did: sort it anew. If it was the next one it stays so. */
 export function moved(device: Device, request: Request): void {
-  const tree = treeOf(device, directionOf(request));
-  treeRemove(tree, request);
-  treeInsert(tree, request);
+  sortAnew(sortedOf(device, request), request);
 }
 
-/** `gone` is now part of `survivor`, which takes its age and its place in the fifo if it is the older one. */
+/** `gone` has the priority of `survivor`, and its direction. */
 export function absorbed(device: Device, survivor: Request, gone: Request): void {
-  const direction = directionOf(gone);
-  const fifo = fifoOf(device, direction);
-  if (nextOf(device, direction) == gone) setNext(device, direction, treeNext(gone));
-  treeRemove(treeOf(device, direction), gone);
-  unhash(device, gone);
-  if (survivor.state == REQUEST_QUEUED && gone.fifoTime < survivor.fifoTime) {
-    survivor.fifoTime = gone.fifoTime;
-    fifoRemove(fifo, survivor);
-    fifoReplace(fifo, gone, survivor);
-  } else {
-    fifoRemove(fifo, gone);
+  sortTogether(device, sortedOf(device, gone), survivor, gone);
+}
+
+/** The class holds it no more. Where others hold requests, one that waited for it, or is old by now, may go. */
+export function forget(device: Device, request: Request): void {
+  const number = <u32>(request.mark & MARK_ELEVATOR);
+  if (!number) return;
+  request.mark &= ~MARK_ELEVATOR;
+  const group = classAt(device, number - 1);
+  group.held--;
+  const others = classAt(device, REALTIME).held + classAt(device, BEST_EFFORT).held + classAt(device, IDLE).held - group.held;
+  if (others && device.queued) ready(device);
+}
+
+export function oldest(device: Device): Request {
+  let request = changetype<Request>(0);
+  for (let index: u32 = 0; index < CLASSES; index++) {
+    request = older(request, sortedIn(classAt(device, index), READ).head);
+    request = older(request, sortedIn(classAt(device, index), WRITE).head);
   }
+  return request;
 }

@@ -1,27 +1,41 @@
-// Elevator `none`: no sorting. One fifo; a bio may merge with one of the newest requests.
+// Elevator `none`: no sorting. One fifo; a bio may merge with one of the newest requests, and requests merge with bios
+// only. Priorities mean nothing.
+//
 // The same functions, in the same order, as the other elevators.
-import { Device, hash, unhash } from '../record/device';
-import { fifoAppend, fifoRemove, fifoReplace, readFifo } from '../record/fifo';
+import { Device, elevatorOf } from '../record/device';
+import { Fifo, fifoAppend, fifoRemove } from '../record/fifo';
 import { REQUEST_QUEUED, Request } from '../record/request';
 
-export function insert(device: Device, request: Request): void {
+function fifoOf(device: Device): Fifo {
+  return changetype<Fifo>(elevatorOf(device));
+}
+
+/** The elevator begins, with its memory all zero. */
+export function start(_device: Device): void {}
+
+/** `since` is when it came. */
+export function insert(device: Device, request: Request, _since: f64): void {
   request.state = REQUEST_QUEUED;
-  hash(device, request);
-  fifoAppend(readFifo(device), request);
+  fifoAppend(fifoOf(device), request);
 }
 
 export function remove(device: Device, request: Request): void {
-  unhash(device, request);
-  fifoRemove(readFifo(device), request);
+  fifoRemove(fifoOf(device), request);
 }
 
+/** The next one, taken out; null: there is none, or none may go now. */
 export function dispatch(device: Device): Request {
-  const request = readFifo(device).head;
+  const request = fifoOf(device).head;
   if (request) remove(device, request);
   return request;
 }
 
-/** Without an order there is no neighbour: requests merge with bios only. */
+/** Where the look for a merge begins, newest first. */
+export function newest(device: Device, _operation: u32): Request {
+  return fifoOf(device).tail;
+}
+
+/** Its neighbours by sector. */
 export function former(_request: Request): Request {
   return changetype<Request>(0);
 }
@@ -33,10 +47,15 @@ export function latter(_request: Request): Request {
 /** The request begins earlier than it did. */
 export function moved(_device: Device, _request: Request): void {}
 
-/** `gone` is now part of `survivor`. */
-export function absorbed(device: Device, survivor: Request, gone: Request): void {
-  const fifo = readFifo(device);
-  unhash(device, gone);
-  fifoRemove(fifo, survivor);
-  fifoReplace(fifo, gone, survivor);
+/** `gone`, a neighbour, is now part of `survivor`. */
+export function absorbed(_device: Device, _survivor: Request, _gone: Request): void {
+  assert(false);
+}
+
+/** What was counted for it is given back: it has ended, is part of another, or begins anew. */
+export function forget(_device: Device, _request: Request): void {}
+
+/** The one that has waited longest, still in its place. */
+export function oldest(device: Device): Request {
+  return fifoOf(device).head;
 }

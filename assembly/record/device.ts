@@ -20,7 +20,9 @@ import { Request } from './request';
 // The first words are the figures of abi.ts (FIGURE_*): the host reads them in place. Behind the
 // record lie, at fixed distance: counters, histograms, two merge indexes, path slots:
 //
-//   | Device (640) | counters f64 | histograms u32 | end index | start index | path slots |
+//   | Device (640) | elevator (352) | counters f64 | histograms u32 | end index | start index | path slots |
+//
+// What the elevator keeps is its own (elevator/*.ts); all zero when it begins.
 //
 // A path slot is this device's place in the line of those who wait for a credit of `device`:
 //   0        4       8      12
@@ -116,6 +118,8 @@ export class Device {
   delayedTail: Request = changetype<Request>(0);
   waitingHead: Bio = changetype<Bio>(0); // bios that wait for a request, or for a bio to split
   waitingTail: Bio = changetype<Bio>(0);
+  overDepthHead: Bio = changetype<Bio>(0); // bios that wait because of async_depth: those of reads go past them
+  overDepthTail: Bio = changetype<Bio>(0);
   parkedHead: Bio = changetype<Bio>(0); // bios of devices above that wait for a bio of this one
   parkedTail: Bio = changetype<Bio>(0);
   mapHead: Bio = changetype<Bio>(0); // bio-based: wait to be mapped
@@ -141,27 +145,26 @@ export class Device {
   flushAt: f64 = 0; // 0: no timer
   // disk statistics
   diskBusySince: f64 = 0;
-  // mq-deadline, and the one fifo of `none` (index 0)
-  treeRead: Request = changetype<Request>(0);
-  treeWrite: Request = changetype<Request>(0);
-  fifoReadHead: Request = changetype<Request>(0);
-  fifoReadTail: Request = changetype<Request>(0);
-  fifoWriteHead: Request = changetype<Request>(0);
-  fifoWriteTail: Request = changetype<Request>(0);
-  nextRead: Request = changetype<Request>(0);
-  nextWrite: Request = changetype<Request>(0);
-  lastDirection: u32 = 0;
-  batching: u32 = 0;
-  starved: i32 = 0;
+  // tunables of elevators; they outlast a switch
   writesStarved: i32 = 0;
   fifoBatch: u32 = 0;
   hasFrontMerges: u32 = 0;
+  asyncDepth: u32 = 0; // 0: the elevator's default
   readExpireNs: f64 = 0;
   writeExpireNs: f64 = 0;
+  priorityAgingNs: f64 = 0;
+  kyberReadNs: f64 = 0;
+  kyberWriteNs: f64 = 0;
+  // requests that are limited by async_depth: how many there may be, how many there are
+  asyncMax: u32 = 0;
+  asyncHeld: u32 = 0;
+  ordinals: u32 = 0; // inserts so far: the age of requests
 }
 
 const DEVICE_RECORD: usize = 640;
-const COUNTERS_AT: usize = DEVICE_RECORD;
+/** What an elevator may keep. */
+export const ELEVATOR_BYTES: usize = 352;
+const COUNTERS_AT: usize = DEVICE_RECORD + ELEVATOR_BYTES;
 const HISTOGRAMS_AT: usize = COUNTERS_AT + COUNTERS * 8;
 const END_INDEX_AT: usize = HISTOGRAMS_AT + 3 * HISTOGRAM_BUCKETS * 4;
 const START_INDEX_AT: usize = END_INDEX_AT + HASH_BUCKETS * 4;
@@ -171,6 +174,10 @@ export const DEVICE_BYTES: usize = PATH_SLOTS_AT + PATH_SLOTS * 16;
 export function assertDeviceLayout(): void {
   assert(offsetof<Device>() <= DEVICE_RECORD);
   assert(offsetof<PathSlot>() <= 16);
+}
+
+export function elevatorOf(device: Device): usize {
+  return changetype<usize>(device) + DEVICE_RECORD;
 }
 
 export function countersOf(device: Device): usize {

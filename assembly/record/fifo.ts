@@ -4,7 +4,7 @@ import { Request } from './request';
 // Double-linked lists of requests through `previous` and `later`, so that any can leave in one step.
 //
 //   0      4
-//   | head | tail |      a pair of fields of the device
+//   | head | tail |      a pair of fields of the device, or of its elevator
 
 @unmanaged
 export class Fifo {
@@ -12,12 +12,7 @@ export class Fifo {
   tail: Request = changetype<Request>(0);
 }
 
-export function readFifo(device: Device): Fifo {
-  return changetype<Fifo>(changetype<usize>(device) + offsetof<Device>('fifoReadHead'));
-}
-export function writeFifo(device: Device): Fifo {
-  return changetype<Fifo>(changetype<usize>(device) + offsetof<Device>('fifoWriteHead'));
-}
+/** At-head requests of elevators that have one list of them. */
 export function headFifo(device: Device): Fifo {
   return changetype<Fifo>(changetype<usize>(device) + offsetof<Device>('headList'));
 }

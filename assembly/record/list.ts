@@ -22,6 +22,9 @@ export class RequestList {
 export function waitingOf(device: Device): BioList {
   return changetype<BioList>(changetype<usize>(device) + offsetof<Device>('waitingHead'));
 }
+export function overDepthOf(device: Device): BioList {
+  return changetype<BioList>(changetype<usize>(device) + offsetof<Device>('overDepthHead'));
+}
 export function parkedOf(device: Device): BioList {
   return changetype<BioList>(changetype<usize>(device) + offsetof<Device>('parkedHead'));
 }

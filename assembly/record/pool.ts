@@ -1,8 +1,17 @@
-import { HEADER_BIOS_FREE, HEADER_REQUESTS_FREE, ID_BIO, ID_INDEX_BITS, OPERATION_FLUSH } from '../abi';
+import {
+  ELEVATOR_KYBER,
+  FLAG_SYNC,
+  HEADER_BIOS_FREE,
+  HEADER_REQUESTS_FREE,
+  ID_BIO,
+  ID_INDEX_BITS,
+  OPERATION_FLUSH,
+  OPERATION_READ,
+} from '../abi';
 import { BIO_BYTES, BIOS_RESERVED, REQUEST_BYTES, REQUESTS_RESERVED } from '../limits';
 import { BIO_FREE, BIO_HELD, Bio } from './bio';
 import { Device } from './device';
-import { REQUEST_CARRIER, REQUEST_FREE, REQUEST_PLUGGED, Request, STEP_NONE, STEP_PREFLUSH } from './request';
+import { MARK_ASYNC, REQUEST_CARRIER, REQUEST_FREE, REQUEST_PLUGGED, Request, STEP_NONE, STEP_PREFLUSH } from './request';
 import { ready, root, setHeader } from './root';
 
 // Pools of bios and requests: fixed arrays with a free list through `next`.
@@ -96,8 +105,21 @@ export function canClone(device: Device): bool {
   return root().requestsShared > 0 || device.requests - device.requestsShared < REQUESTS_RESERVED;
 }
 
-/** A request for the queue of `device`, or null. Place, length, operation and bios are the caller's to set. */
-export function allocateRequest(device: Device): Request {
+/** Whether async_depth limits requests for such bios (spec-core 5.6, 6): all but reads and flushes; in kyber not what is SYNC. */
+export function isAsync(device: Device, bio: Bio): bool {
+  if (bio.operation == OPERATION_READ || bio.operation == OPERATION_FLUSH) return false;
+  return device.elevator != ELEVATOR_KYBER || !(bio.flags & FLAG_SYNC);
+}
+
+/** Whether this one must wait until another such request has ended. */
+export function isOverDepth(device: Device, bio: Bio): bool {
+  return device.asyncHeld >= device.asyncMax && isAsync(device, bio);
+}
+
+/** A request for a bio of the queue of `device`, or null. Place, length, operation and bios are the caller's to set. */
+export function allocateRequest(device: Device, bio: Bio): Request {
+  const isLimited = isAsync(device, bio);
+  if (isLimited && device.asyncHeld >= device.asyncMax) return changetype<Request>(0);
   const own = ownRequests(device);
   if (own >= device.requestsMax) return changetype<Request>(0);
   if (!root().requestsShared) {
@@ -108,6 +130,10 @@ export function allocateRequest(device: Device): Request {
   const request = take(device);
   request.device = device;
   request.original = changetype<Request>(0);
+  if (isLimited) {
+    request.mark = MARK_ASYNC;
+    device.asyncHeld++;
+  }
   return request;
 }
 
@@ -144,6 +170,7 @@ function take(device: Device): Request {
   request.firstStatus = 0;
   request.goodSectors = 0;
   request.isHashed = 0;
+  request.mark = 0;
   request.attempts = 0;
   request.context = 0;
   request.lastPath = 0xffff;
@@ -159,6 +186,7 @@ export function freeRequest(request: Request): void {
     device = request.original.device;
     device.clonesMade--;
   }
+  if (request.mark & MARK_ASYNC) device.asyncHeld--;
   request.state = REQUEST_FREE;
   request.generation++;
   request.next = all.requestFree;
@@ -168,7 +196,7 @@ export function freeRequest(request: Request): void {
     all.requestsShared++;
   }
   device.requests--;
-  if (device.waitingHead || device.lacksClone) {
+  if (device.waitingHead || device.lacksClone || device.overDepthHead) {
     device.lacksClone = 0;
     ready(device);
   }
@@ -190,6 +218,7 @@ export function takeCarrier(device: Device): Request {
   carrier.sectors = 0;
   carrier.segments = 0;
   carrier.isHashed = 0;
+  carrier.mark = 0;
   carrier.operation = <u8>OPERATION_FLUSH;
   carrier.step = STEP_PREFLUSH;
   carrier.state = REQUEST_CARRIER;
@@ -204,6 +233,15 @@ export function freeCarrier(carrier: Request): void {
   carrier.generation++;
   carrier.next = all.requestFree;
   all.requestFree = carrier;
+}
+
+/** Another elevator begins: what the old one counted, and is under way, counts no more. */
+export function unmark(device: Device): void {
+  const all = root();
+  for (let i: u32 = 0; i < all.requestsTotal; i++) {
+    const request = changetype<Request>(all.requests + <usize>i * REQUEST_BYTES);
+    if (request.state != REQUEST_FREE && request.device == device) request.mark &= MARK_ASYNC;
+  }
 }
 
 export function requestId(request: Request): u32 {

@@ -11,9 +11,9 @@ import { Extent } from './extent';
 //   48         52         56         60           64            72             80
 //   | previous | later    | end next | start next | fifo time   | queued at    | issued at |
 //   88   89      90      91      92         94           96             100      101     102      103
-//   | op | step  | state | color | segments | generation | good sectors | status | first | hashed | class |
+//   | op | step  | state | color | segments | generation | good sectors | status | first | hashed | mark |
 //   104        106      108       112      116         118     120             124
-//   | attempts | chosen | context | extent | last path | flags | asked sectors | elevator's |   128 bytes
+//   | attempts | chosen | context | extent | last path | flags | asked sectors | ordinal |   128 bytes
 //
 // `next` links any one list a request can be on: free, dispatch, delayed, ended, instant.
 // `previous`/`later` are its place in the elevator's fifo; the fifo time of a clone, which is in none, is when it came.
@@ -45,6 +45,11 @@ export const STEP_THEN_FLUSH: u8 = 8;
 /** Of a clone on a mapped device: its end is in the disk statistics. */
 export const STEP_COUNTED: u8 = 16;
 
+/** Low bits of `mark`: 0, or what the elevator counts it as until it ends, plus 1 (a class of mq-deadline, a domain of kyber). */
+export const MARK_ELEVATOR: u8 = 0x7f;
+/** It is limited by async_depth. */
+export const MARK_ASYNC: u8 = 0x80;
+
 @unmanaged
 export class Request {
   sector: u64 = 0;
@@ -75,7 +80,7 @@ export class Request {
   status: u8 = 0;
   firstStatus: u8 = 0;
   isHashed: u8 = 0;
-  schedulingClass: u8 = 0; // the elevator's
+  mark: u8 = 0; // MARK_: what it counts as
   attempts: u16 = 0;
   chosen: u16 = 0;
   context: u32 = 0;
@@ -83,7 +88,7 @@ export class Request {
   lastPath: u16 = 0;
   flags: u16 = 0;
   askedSectors: u32 = 0; // its length when prep_map was asked: what a target has counted for
-  schedulingWord: u32 = 0; // the elevator's
+  ordinal: u32 = 0; // of its insert: its age in the elevator
 }
 
 export function assertRequestLayout(): void {

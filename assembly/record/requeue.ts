@@ -53,6 +53,11 @@ export function wakeRested(device: Device): void {
 /** Back to the head of the elevator, where it may merge again; a clone of a device above to the head of the dispatch list. */
 export function requeue(device: Device, original: Request): void {
   device.inFlight--;
+  goBack(device, original);
+}
+
+/** The same, of one that is not in flight any more. */
+export function goBack(device: Device, original: Request): void {
   count(device, COUNTER_REQUEUES, 1);
   trace(TRACE_REQUEUE, device, tracedOf(original.operation, original.flags), original.sector, original.sectors, 0);
   original.state = REQUEST_DISPATCH;

@@ -208,6 +208,21 @@ function rebalanceRemove(tree: usize, start: Request, startParent: Request): voi
   if (node) node.isRed = 0;
 }
 
+/** The first request, in order, that begins at `sector` or above, or null. */
+export function treeFrom(tree: usize, sector: u64): Request {
+  let found = NONE;
+  let at = rootOf(tree);
+  while (at) {
+    if (at.sector >= sector) {
+      found = at;
+      at = at.treeLeft;
+    } else {
+      at = at.treeRight;
+    }
+  }
+  return found;
+}
+
 /** The next request in sector order, or null. */
 export function treeNext(node: Request): Request {
   if (node.treeRight) {

@@ -1,6 +1,7 @@
 // Stage 11 of 11: complete. From end_io; to the host, or to the bio above.
 //
-// Promises: bios end from head to tail, each once; a bio ends when all of its parts have.
+// Promises: bios end from head to tail, each once; a bio ends when all of its parts have; an error ends those that fail
+// fast, or those that do not, and what is behind them has its turn (spec-core 3.2). So each error ends one bio at least.
 // Never: asks the host.
 import {
   COMPLETE_BYTES,
@@ -8,6 +9,7 @@ import {
   COUNTER_BIOS_ENDED,
   DEVICE_BACKING,
   DEVICE_BIO,
+  FLAG_FAILFAST,
   HEADER_COMPLETE,
   HEADER_COMPLETE_COUNT,
   HISTOGRAM_QUEUE_TO_COMPLETE,
@@ -16,27 +18,73 @@ import {
   STATUS_OK,
   TRACE_COMPLETE,
 } from '../abi';
+import * as elevator from '../elevator/elevator';
 import { Bio } from '../record/bio';
 import { count } from '../record/device';
 import { endBio } from '../record/ended';
 import { freeBio, freeRequest } from '../record/pool';
 import { Request, topOf } from '../record/request';
+import { goBack } from '../record/requeue';
 import { header, root, setHeader } from '../record/root';
 import { diskAdvances, diskEnds } from '../stats/disk';
 import { observe } from '../stats/histogram';
 import { trace, tracedOf } from '../stats/trace';
 
-/** A request without an original has ended: so have its bios. */
+/** A request without an original has ended: so have its bios, or those up to where an error ends. */
 export function complete(request: Request): void {
   const device = request.device;
+  const rest = request.status == STATUS_OK ? changetype<Bio>(0) : restOf(request);
+  if (rest) {
+    endFront(request, rest);
+    return;
+  }
   if (device.kind != DEVICE_BACKING) {
     trace(TRACE_COMPLETE, device, tracedOf(request.operation, request.flags), request.sector, request.sectors, request.status);
   }
   observe(device, HISTOGRAM_QUEUE_TO_COMPLETE, root().now - request.queuedAt);
   if (request.operation != OPERATION_FLUSH) diskEnds(device, request.operation, request.sectors, request.queuedAt);
+  tellUpTo(request, changetype<Bio>(0));
+  request.bioHead = changetype<Bio>(0);
+  request.bioTail = changetype<Bio>(0);
+  elevator.ended(device, request);
+  freeRequest(request);
+}
+
+/** The first bio that an error does not end: behind the good ones, and those that fail as fast as the first of the others. */
+function restOf(request: Request): Bio {
+  let good = request.goodSectors;
+  let bio = request.bioHead;
+  while (bio && bio.sectors <= good) {
+    good -= bio.sectors;
+    bio = bio.next;
+  }
+  if (!bio) return bio;
+  const isFast = bio.flags & <u16>FLAG_FAILFAST;
+  while (bio && (bio.flags & <u16>FLAG_FAILFAST) == isFast) bio = bio.next;
+  return bio;
+}
+
+/** An error that stands, but not for all: from `rest` on the request goes back to the head of its elevator. */
+function endFront(request: Request, rest: Bio): void {
+  const device = request.device;
+  let told: u32 = 0;
+  for (let bio = request.bioHead; bio != rest; bio = bio.next) told += bio.sectors;
+  if (device.kind != DEVICE_BACKING) {
+    trace(TRACE_COMPLETE, device, tracedOf(request.operation, request.flags), request.sector, told, request.status);
+  }
+  diskAdvances(device, request.operation, told);
+  tellUpTo(request, rest);
+  shorten(request, rest, told);
+  request.status = <u8>STATUS_OK;
+  request.goodSectors = 0;
+  goBack(device, request);
+}
+
+/** Tells the bios before `end`: the good ones are done, the others have the status. */
+function tellUpTo(request: Request, end: Bio): void {
   let good: u32 = request.status == STATUS_OK ? <u32>-1 : request.goodSectors;
   let bio = request.bioHead;
-  while (bio) {
+  while (bio != end) {
     const next = bio.next;
     const isGood = good >= bio.sectors;
     if (isGood) good -= bio.sectors;
@@ -44,9 +92,6 @@ export function complete(request: Request): void {
     tell(request, bio, isGood && (request.status == STATUS_OK || bio.sectors > 0) ? STATUS_OK : request.status);
     bio = next;
   }
-  request.bioHead = changetype<Bio>(0);
-  request.bioTail = changetype<Bio>(0);
-  freeRequest(request);
 }
 
 function tell(request: Request, bio: Bio, status: u32): void {
@@ -73,8 +118,15 @@ export function advance(original: Request, sectors: u32): void {
   if (!told) return;
   trace(TRACE_COMPLETE, top.device, tracedOf(top.operation, top.flags), top.sector, told, STATUS_OK);
   diskAdvances(top.device, top.operation, told);
+  shorten(original, bio, told);
+}
+
+/** `bio`, of which `told` sectors stand before, is the first now, or there is none: so it is for each request of the stack. */
+function shorten(original: Request, bio: Bio, told: u32): void {
+  const top = topOf(original);
   top.bioHead = bio;
-  if (!bio) top.bioTail = bio;
+  if (bio) top.flags = (top.flags & ~(<u16>FLAG_FAILFAST)) | (bio.flags & <u16>FLAG_FAILFAST);
+  else top.bioTail = bio;
   const segments = countSegments(top, bio);
   // ranges of a discard need not follow each other
   const moved = bio ? bio.sector - top.sector : <u64>told;

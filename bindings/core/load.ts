@@ -16,6 +16,9 @@ export interface CoreExports {
   /** WANT_ALARM comes from `run` at `at` or later; 0: never. One a device. */
   setAlarm(device: number, at: number): void;
   kick(now: number, device: number): void;
+  /** Of a bio in the hands of a hook: where its payload lies, and its length (0: none, or no bio). */
+  payloadAddress(id: number): number;
+  payloadBytes(id: number): number;
   createDevice(id: number, kind: number, sizeSectors: number): void;
   destroyDevice(id: number): number;
   configureDevice(id: number, setting: number, value: number): number;

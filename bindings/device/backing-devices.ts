@@ -98,6 +98,8 @@ export class BackingDevices {
         cacheDomain,
         ...(options.limits === undefined ? {} : { limits: options.limits }),
         limitsChanged: () => this.#host.limitsChanged(id),
+        wake: () => pump.schedule(),
+        enter: (change) => pump.enterNow(change),
       });
       if (options.queue !== undefined) {
         try {

@@ -4,6 +4,7 @@ import type { DeviceReference } from '../path/reference.ts';
 import type { TableLine } from '../table/parse.ts';
 import type { Target, TargetContext } from '../target/target.ts';
 import type { OpenedDevice } from './opened.ts';
+import { payloadEditsOf } from './payload-edits.ts';
 import type { Pump } from './pump.ts';
 import type { LoadedLine, LoadedTable, TableHost } from './table.ts';
 
@@ -24,11 +25,42 @@ export function construct(type: LoadedLine['type'], line: TableLine, context: Ta
 
 export function destroyTarget(host: TableHost, { target, type }: LoadedLine): void {
   try {
-    target.destroy?.();
+    guarded(host, type.name, 'destroy', () => expectNothing(target.destroy?.()));
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    host.log(`target ${type.name} of ${host.deviceName}: hook destroy threw: ${text}`);
+    host.log((error as Error).message);
   }
+}
+
+/** Runs a hook of a target; what it throws has the target's and the hook's name. RqdmErrors are what it wants to say. */
+export function guarded<T>(host: Pick<TableHost, 'deviceName'>, target: string, hook: string, run: () => T): T {
+  try {
+    return run();
+  } catch (cause) {
+    if (cause instanceof RqdmError) throw cause;
+    const who = `target ${target} of ${host.deviceName}: hook ${hook}`;
+    const text =
+      cause instanceof UnexpectedAnswer ? cause.message : `threw: ${cause instanceof Error ? cause.message : String(cause)}`;
+    throw new RqdmError('ERR_RQDM_HOOK', `${who} ${text}`, { cause, errno: 'EINVAL' });
+  }
+}
+
+class UnexpectedAnswer extends Error {}
+
+export function expectText(said: unknown): string {
+  if (typeof said === 'string') return said;
+  throw unexpected(said, 'a text');
+}
+
+/** Hooks return at once: a promise would be waited for by nobody. */
+export function expectNothing(said: unknown): void {
+  if (typeof said === 'object' && said !== null && 'then' in said) throw unexpected(said, 'nothing');
+}
+
+function unexpected(said: unknown, expected: string): UnexpectedAnswer {
+  const isPromise = typeof said === 'object' && said !== null && 'then' in said;
+  // its rejection must not end the process
+  if (isPromise) void Promise.resolve(said).catch(() => {});
+  return new UnexpectedAnswer(`returned ${isPromise ? 'a promise' : String(said)}: expected ${expected}`);
 }
 
 export function freeSlot(pump: Pump): number {
@@ -46,6 +78,7 @@ export function makeContext(
   table: () => LoadedTable | undefined,
   index: number,
 ): TargetContext {
+  const { pump } = host;
   return {
     beginSector: line.startSector,
     lengthSectors: line.lengthSectors,
@@ -94,18 +127,23 @@ export function makeContext(
         timers.delete(cancel);
       };
     },
+    nowNs: () => pump.time.now(),
+    corruptRead: (id, at, value) => payloadEditsOf(pump).corruptRead(id, at, value),
+    corruptWrite: (id, at, value) => payloadEditsOf(pump).corruptWrite(id, at, value),
+    restoreWrite: (id) => payloadEditsOf(pump).restoreWrite(id),
   };
 }
 
 /** `*`: as long as the smallest device of the line has sectors behind the line's own offset. */
 export function withLength(host: TableHost, line: TableLine, isReadOnly: boolean): TableLine {
-  const sizes: number[] = [];
-  for (const word of line.words) {
-    const size = host.sizeOf(word, isReadOnly);
-    if (size !== undefined) sizes.push(size);
-  }
-  const offset = line.target === 'multipath' ? 0 : Number(line.words[1] ?? 0);
-  const least = Math.min(...sizes) - (Number.isFinite(offset) ? offset : 0);
+  const sizeOf = (word: string): number | undefined => host.sizeOf(word, isReadOnly);
+  const length = host.targets.get(line.target)?.wholeLength?.(line.words, sizeOf) ?? smallestOf(line, sizeOf);
   // a bad word is told by the constructor, in the kernel's words; until then any length will do
-  return { ...line, lengthSectors: sizes.length > 0 && least > 0 ? least : 1 };
+  return { ...line, lengthSectors: Number.isSafeInteger(length) && length > 0 ? length : 1 };
+}
+
+function smallestOf(line: TableLine, sizeOf: (word: string) => number | undefined): number {
+  const sizes = line.words.map(sizeOf).filter((size) => size !== undefined);
+  const offset = line.target === 'multipath' ? 0 : Number(line.words[1] ?? 0);
+  return Math.min(...sizes) - (Number.isFinite(offset) ? offset : 0);
 }

@@ -145,6 +145,10 @@ export abstract class ControlledDevice extends EventEmitter<DeviceEvents> implem
   get type(): DeviceType {
     return this.#life.type ?? 'bio';
   }
+  /** As its tables have it; undefined before the first. */
+  get tableType(): DeviceType | undefined {
+    return this.#life.type;
+  }
   get level(): number {
     return this.#life.live?.level ?? 0;
   }

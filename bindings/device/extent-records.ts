@@ -44,7 +44,8 @@ function hooksOf(target: Target): number {
   );
 }
 
-export function extentsOf({ line, target, slot }: LoadedLine): CoreExtent[] {
+export function extentsOf(loaded: LoadedLine): CoreExtent[] {
+  const { line, target, slot } = loaded;
   const hooks = hooksOf(target);
   const stretches: readonly TargetExtent[] =
     target.prepMap || !target.extents ? [{ start: 0, length: line.lengthSectors, kind: 'device' }] : target.extents;
@@ -67,7 +68,7 @@ export function extentsOf({ line, target, slot }: LoadedLine): CoreExtent[] {
       target: slot,
       flushes,
       ioSectorsMax: stretch.chunkSectors ?? target.ioSectorsMax ?? 0,
-      abilities: abilitiesOf(target),
+      abilities: abilitiesOf(loaded),
       stripes,
     };
   });
@@ -98,25 +99,20 @@ function stripeOf(
 }
 
 /** What a target says of itself, or else whether all of its devices can. */
-function abilitiesOf(target: Target): number {
-  let canDiscard = true;
-  let canZero = true;
-  target.iterateDevices?.(({ limits }) => {
-    canDiscard &&= (limits.maxDiscardSectors ?? 0) > 0;
-    canZero &&= (limits.maxWriteZeroesSectors ?? 0) > 0;
-  });
+function abilitiesOf({ target, stretches }: LoadedLine): number {
+  const canDiscard = stretches.every(({ device }) => (device.limits.maxDiscardSectors ?? 0) > 0);
+  const canZero = stretches.every(({ device }) => (device.limits.maxWriteZeroesSectors ?? 0) > 0);
   return ((target.discards ?? canDiscard) ? ABILITY_DISCARD : 0) | ((target.writeZeroes ?? canZero) ? ABILITY_WRITE_ZEROES : 0);
 }
 
 /** The devices that requests can go to where the target does not say so: those of its stretches. */
-export function devicesOfExtents(target: Target): DeviceReference[] {
+export function devicesOfExtents({ target, stretches }: LoadedLine): DeviceReference[] {
+  if (target.prepMap) return stretches.map(({ device }) => device);
   const devices: DeviceReference[] = [];
-  if (target.prepMap) target.iterateDevices?.((device) => devices.push(device));
-  else
-    for (const { device, stripes } of target.extents ?? []) {
-      if (device) devices.push(device);
-      for (const stripe of stripes ?? []) devices.push(stripe.device);
-    }
+  for (const { device, stripes } of target.extents ?? []) {
+    if (device) devices.push(device);
+    for (const stripe of stripes ?? []) devices.push(stripe.device);
+  }
   return devices;
 }
 

@@ -154,6 +154,7 @@ export class DeviceLife {
   /** The first table of a new device goes live at once. Throws what its targets' `preresume` throws. */
   start(text: string | readonly string[]): void {
     this.load(text);
+    this.#inactive?.restack((line) => this.#host.kernelLog(line));
     this.#swap();
     this.#resumeTargets();
   }
@@ -254,7 +255,7 @@ export class DeviceLife {
 
   #resumeTargets(): void {
     const live = this.#live as LoadedTable;
-    for (const { target } of live.lines) target.preresume?.();
+    live.preresume();
     live.each('resume', (target) => target.resume?.());
     this.#setState('running', DEVICE_RUNNING);
     this.#services.pump.drive();
@@ -274,7 +275,7 @@ export class DeviceLife {
     try {
       live.restack();
     } catch (error) {
-      // a stretch that lies outside of its device by now: its I/O fails there, the limits stay
+      // a stretch that lies outside of its device by now (its I/O fails there), or a target that will not: the limits stay
       this.#services.log(`${this.#device.name}: ${error instanceof Error ? error.message : String(error)}`);
       return;
     }
@@ -336,6 +337,8 @@ export class DeviceLife {
       return Promise.reject(error);
     }
     this.#closing = this.#inOrder('close', undefined, () => this.#close());
+    // a suspend that waits would keep the close waiting
+    if (this.#state === 'suspending' && !this.#services.pump.poisoned) this.giveUpWaiting();
     return this.#closing;
   }
 
@@ -343,11 +346,15 @@ export class DeviceLife {
   giveUpWaiting(): void {
     const { pump } = this.#services;
     const before = this.#state;
+    const isFirst = !this.#isGivenUp;
     this.#state = 'closing';
     this.#isGivenUp = true;
-    // what was held back by a suspend has no table to go to any more
-    if (before === 'suspended') pump.core.exports.setExtents(this.#device.id, 0, 0, 0, this.#live?.level ?? 0);
-    else this.#live?.each('presuspend', (target) => target.presuspend?.(false));
+    if (isFirst && before === 'suspended') {
+      // what was held back by a suspend has no table to go to any more
+      pump.core.exports.setExtents(this.#device.id, 0, 0, 0, this.#live?.level ?? 0);
+    } else if (isFirst) {
+      this.#live?.each('presuspend', (target) => target.presuspend?.(false));
+    }
     pump.core.exports.setState(pump.time.now(), this.#device.id, DEVICE_RUNNING, 0);
     pump.core.exports.kick(pump.time.now(), this.#device.id);
     pump.drive();

@@ -176,7 +176,6 @@ export class DeviceMapper implements AsyncDisposable {
     const { name, uuid = '' } = options;
     if (name === '') this.#kernelLog('ioctl: name not supplied when creating device');
     this.#names.checkFree(name, uuid);
-    const queueSettings = { scheduler: checkElevator(options.elevator), ...options.queue };
     const id = this.#freeId();
     const minor = this.#names.takeMinor(options.minor);
     let device: MappedDevice | undefined;
@@ -190,7 +189,7 @@ export class DeviceMapper implements AsyncDisposable {
       holder.device = device;
       this.#byId[id] = mappedReference(device);
       if (options.table !== undefined) device.start(options.table);
-      host.queue.setAll(device.type === 'bio' ? (options.queue ?? {}) : queueSettings);
+      host.queue.setAll(options.queue ?? {});
       this.#names.add(device);
       this.#mapped.add(device);
       return device;
@@ -240,7 +239,7 @@ export class DeviceMapper implements AsyncDisposable {
       this.#letGo(found);
       await this.#backing.closed();
     });
-    if (found.isRequestStackable) found.queue.set('scheduler', elevator);
+    if (options.elevator !== undefined && found.isRequestStackable) found.queue.set('scheduler', elevator);
     this.#plain.add(plain);
     return plain;
   }
@@ -342,6 +341,8 @@ export class DeviceMapper implements AsyncDisposable {
     const inOrder = [...this.#mapped].sort((a, b) => b.level - a.level);
     // what a lower device holds back would keep the ones above it waiting
     if (!this.#pump.poisoned) for (const device of inOrder) device.giveUpWaiting();
+    // tables that wait to go live hold devices too, in any order
+    for (const device of inOrder) device.clear();
     for (const device of inOrder) await device.close();
     await Promise.all([...this.#plain].map((device) => device.close()));
     this.#backing.detachAll();
@@ -369,9 +370,10 @@ export class DeviceMapper implements AsyncDisposable {
           return holder.device?.name ?? options.name;
         },
         get hasRequests() {
-          return holder.device?.type === 'request';
+          return (holder.device?.tableType ?? options.type ?? 'request') === 'request';
         },
         changed: () => restackAbove(this.#mapped, id),
+        wake: () => this.#pump.schedule(),
       },
       checkElevator(options.elevator),
     );

@@ -1,6 +1,7 @@
 // Messages: those that begin with `@` are for the device itself, the others for a target of its live table.
 import { RqdmError } from '../errors.ts';
 import { splitWords } from '../table/parse.ts';
+import { expectText, guarded } from './construct.ts';
 import type { LoadedTable } from './table.ts';
 
 /** Who answers them. */
@@ -26,21 +27,11 @@ export function sendMessage(receiver: MessageReceiver, text: string | readonly s
   );
   if (!loaded) throw refused(receiver, 'Target message sector outside device.', `sector ${sector}`);
   if (!loaded.target.message) throw refused(receiver, 'Target type does not support messages', loaded.type.name);
-  let answer: unknown;
-  try {
-    answer = loaded.target.message(words);
-  } catch (cause) {
-    if (cause instanceof RqdmError) throw cause;
-    throw misbehaved(
-      loaded.type.name,
-      receiver.name,
-      `threw: ${cause instanceof Error ? cause.message : String(cause)}`,
-      cause,
-    );
-  }
-  if (answer === undefined || typeof answer === 'string') return answer;
-  void Promise.resolve(answer).catch(() => {});
-  throw misbehaved(loaded.type.name, receiver.name, `returned ${String(answer)}: expected a text or nothing`);
+  const { target, type } = loaded;
+  return guarded({ deviceName: receiver.name }, type.name, 'message', () => {
+    const answer = target.message?.(words);
+    return answer === undefined ? undefined : expectText(answer);
+  });
 }
 
 function coreMessage(receiver: MessageReceiver, words: readonly string[]): undefined {
@@ -55,8 +46,4 @@ function coreMessage(receiver: MessageReceiver, words: readonly string[]): undef
 function refused(receiver: MessageReceiver, text: string, detail?: string): RqdmError {
   receiver.kernelLog(`ioctl: ${text}`);
   return new RqdmError('ERR_RQDM_MESSAGE', detail === undefined ? text : `${text}: ${detail}`, { errno: 'EINVAL' });
-}
-
-function misbehaved(target: string, device: string, what: string, cause?: unknown): RqdmError {
-  return new RqdmError('ERR_RQDM_HOOK', `target ${target} of ${device}: hook message ${what}`, { cause, errno: 'EINVAL' });
 }

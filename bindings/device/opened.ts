@@ -13,7 +13,7 @@ import type { Core } from '../core/core.ts';
 import type { Path } from '../path/path.ts';
 import type { DeviceReference, PathLimits } from '../path/reference.ts';
 import { type DeviceQueue, type QueueOwner, QueueSettings } from './queue-settings.ts';
-import { completed } from './stacked-limits.ts';
+import { checkedLimits, completed } from './stacked-limits.ts';
 
 /** A device that can stand in a table. */
 export interface OpenedDevice extends DeviceReference {
@@ -59,6 +59,10 @@ export interface BackingOptions {
   /** In place of the path's own. */
   readonly limits?: Partial<PathLimits>;
   limitsChanged(): void;
+  /** The core is to look again at what waits. */
+  wake(): void;
+  /** `change` calls into the core: now, or as soon as no hook and no path runs. */
+  enter(change: () => void): void;
 }
 
 export class BackingDevice implements OpenedDevice, BackingView {
@@ -88,6 +92,7 @@ export class BackingDevice implements OpenedDevice, BackingView {
     this.sizeSectors = Math.ceil(path.sizeBytes / 512);
     this.cacheDomain = options.cacheDomain;
     this.#ownLimits = options.limits ?? {};
+    checkedLimits({ ...path.limits, ...this.#ownLimits });
     this.isRequestStackable = path.queue !== 'bio';
     const owner: QueueOwner = {
       core,
@@ -95,6 +100,7 @@ export class BackingDevice implements OpenedDevice, BackingView {
       name: word,
       hasRequests: this.isRequestStackable,
       changed: () => options.limitsChanged(),
+      wake: () => options.wake(),
     };
     this.queue = new QueueSettings(owner, ELEVATOR_DEFAULT);
     const set = core.exports.configureDevice;
@@ -111,8 +117,11 @@ export class BackingDevice implements OpenedDevice, BackingView {
       set(id, SETTING_NO_PLUG, 1);
     }
     (path as Path & { onLimits?: (() => void) | undefined }).onLimits = () => {
-      this.#applyLimits();
-      options.limitsChanged();
+      options.enter(() => {
+        this.#applyLimits();
+        options.limitsChanged();
+        options.wake();
+      });
     };
   }
 

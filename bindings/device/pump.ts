@@ -288,6 +288,12 @@ export class Pump implements PathSink {
     else this.schedule();
   }
 
+  /** As `enter`, but at once if no hook and no path runs. */
+  enterNow(change: () => void): void {
+    if (this.#isDriving) this.enter(change);
+    else change();
+  }
+
   /** `look` is called after every drive, until removed: to see whether something has come true. */
   watch(look: () => void): () => void {
     this.#watchers.add(look);

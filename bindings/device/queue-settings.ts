@@ -92,6 +92,8 @@ export interface QueueOwner {
   readonly hasRequests: boolean;
   /** Its limits, or what it can, have been set to something else: written to the core already. */
   changed(): void;
+  /** The core is to look again at what waits. */
+  wake(): void;
 }
 
 export class QueueSettings implements DeviceQueue {
@@ -206,6 +208,7 @@ export class QueueSettings implements DeviceQueue {
     if (attribute) {
       if (!attribute.set) throw this.#refused(name, value, 'it can only be read', 'EACCES');
       attribute.set(this, value);
+      this.#owner.wake();
       return;
     }
     const tunable = this.#tunableOf(name);
@@ -213,6 +216,7 @@ export class QueueSettings implements DeviceQueue {
     const clamped = Math.min(tunable.most, Math.max(tunable.least, this.number(name, value)));
     this.#writeTunable(name, clamped);
     this.#tunables.set(name, clamped);
+    this.#owner.wake();
   }
 
   setAll(values: Readonly<Record<string, QueueValue>>): void {

@@ -2,12 +2,12 @@
 //
 // Sectors throughout, where the kernel counts some in bytes. A stack that doesn't fit (alignments that contradict each
 // other) is told and marked misaligned; nothing fails for it.
-import { RqdmTableError } from '../errors.ts';
+import { RqdmError, RqdmTableError } from '../errors.ts';
 import type { PathLimits } from '../path/reference.ts';
 import { checkAlignment, checkDeviceArea } from '../table/check.ts';
-import type { Target } from '../target/target.ts';
+import { guarded } from './construct.ts';
 import type { OpenedDevice } from './opened.ts';
-import type { LoadedLine } from './table.ts';
+import type { LoadedLine, Stretch, TableHost } from './table.ts';
 
 /** All limits, nothing left out. */
 export type QueueLimits = Required<PathLimits>;
@@ -60,6 +60,25 @@ export function completed(limits: PathLimits): QueueLimits {
   };
 }
 
+const AT_LEAST_ONE: ReadonlySet<string> = new Set(['maxSectors', 'maxSegments', 'logicalBlockSectors', 'physicalBlockSectors']);
+
+/** Limits that come from outside. Throws ERR_RQDM_ARGUMENT naming the one that is none. */
+export function checkedLimits(limits: PathLimits): PathLimits {
+  for (const [name, value] of Object.entries(limits)) {
+    if (typeof value === 'boolean' || value === undefined) continue;
+    const least = AT_LEAST_ONE.has(name) ? 1 : 0;
+    if (Number.isInteger(value) && value >= least && value <= UNLIMITED) continue;
+    throw new RqdmError(
+      'ERR_RQDM_ARGUMENT',
+      `limit ${name} is ${String(value)}: expected a whole number from ${least} to 2^32 - 1`,
+      {
+        errno: 'EINVAL',
+      },
+    );
+  }
+  return limits;
+}
+
 /** What a table is able to do by its devices. */
 export interface Stacked {
   readonly limits: QueueLimits;
@@ -73,29 +92,27 @@ export interface Stacked {
 export type WarningSink = (line: string) => void;
 
 /** The limits of a table, from those that its devices have now. Throws RqdmTableError for stretches outside a device. */
-export function stackTable(lines: readonly LoadedLine[], deviceNumber: string, warn: WarningSink): Stacked {
+export function stackTable(
+  lines: readonly LoadedLine[],
+  { deviceName, deviceNumber }: Pick<TableHost, 'deviceName' | 'deviceNumber'>,
+  warn: WarningSink,
+): Stacked {
   const all: Mutable<QueueLimits> = { ...STACKING_DEFAULTS };
   let hasNoDevices = true;
   let hasCache = false;
   let hasFua = true;
   let canDiscard = true;
   let canZero = true;
-  for (const { line, target } of lines) {
-    let own: Mutable<QueueLimits> = { ...STACKING_DEFAULTS };
-    const devices: OpenedDevice[] = [];
-    target.iterateDevices?.((reference, start) => {
-      const device = reference as OpenedDevice;
-      devices.push(device);
-      const below = completed(device.limits);
-      if (stack(own, below, start)) return;
-      warn(
-        `table: ${deviceNumber}: adding target device ${device.blockName} caused an alignment inconsistency: physical_block_size=${below.physicalBlockSectors * SECTOR_BYTES}, logical_block_size=${below.logicalBlockSectors * SECTOR_BYTES}, alignment_offset=${below.alignmentOffsetSectors * SECTOR_BYTES}, start=${start * SECTOR_BYTES}`,
-      );
-    });
-    if (target.limits) own = { ...completed({ ...own, ...target.limits(own) }) };
-    target.iterateDevices?.((device, start, length) => {
-      checkDeviceArea(device, (device as OpenedDevice).blockName, start, length);
-    });
+  for (const loaded of lines) {
+    const { line, target, type, stretches } = loaded;
+    const devices = stretches.map(({ device }) => device);
+    const own = stackDevices(stretches, deviceNumber, warn);
+    if (target.limits) {
+      guarded({ deviceName }, type.name, 'limits', () => {
+        Object.assign(own, completed(checkedLimits({ ...own, ...target.limits?.({ ...own }) })));
+      });
+    }
+    for (const { device, start, length } of stretches) checkDeviceArea(device, device.blockName, start, length);
     hasNoDevices &&= devices.length === 0;
     hasCache ||= (target.flushes ?? 1) > 0 && devices.some((device) => device.hasCache);
     hasFua &&= devices.every((device) => device.hasFua === true);
@@ -114,10 +131,24 @@ export function stackTable(lines: readonly LoadedLine[], deviceNumber: string, w
       );
     }
   }
-  checkAlignment(lines.map((loaded) => ({ line: loaded.line, blockSectors: blockOf(loaded.target) })));
+  checkAlignment(lines.map((loaded) => ({ line: loaded.line, blockSectors: blockOf(loaded) })));
   if (!canDiscard) Object.assign(all, { maxDiscardSectors: 0, discardGranularitySectors: 0, discardAlignmentSectors: 0 });
   if (!canZero) all.maxWriteZeroesSectors = 0;
   return { limits: all, hasCache, hasFua: hasFua && !hasNoDevices, hasNoDevices };
+}
+
+function stackDevices(stretches: readonly Stretch[], deviceNumber: string, warn: WarningSink): Mutable<QueueLimits> {
+  const own: Mutable<QueueLimits> = { ...STACKING_DEFAULTS };
+  for (const { device, start } of stretches) {
+    const below = completed(device.limits);
+    if (stack(own, below, start)) continue;
+    const blocks = `physical_block_size=${below.physicalBlockSectors * SECTOR_BYTES}, logical_block_size=${below.logicalBlockSectors * SECTOR_BYTES}`;
+    const places = `alignment_offset=${below.alignmentOffsetSectors * SECTOR_BYTES}, start=${start * SECTOR_BYTES}`;
+    warn(
+      `table: ${deviceNumber}: adding target device ${device.blockName} caused an alignment inconsistency: ${blocks}, ${places}`,
+    );
+  }
+  return own;
 }
 
 /** One device's limits onto the top, at the device's sector `start`. False: they don't fit each other. */
@@ -207,21 +238,16 @@ function leastCommonMultiple(a: number, b: number): number {
   return a === 0 || b === 0 ? a + b : (a / greatestCommonDivisor(a, b)) * b;
 }
 
-function blockOf(target: Target): number {
-  let block = 1;
-  target.iterateDevices?.((device) => {
-    block = Math.max(block, device.limits.logicalBlockSectors);
-  });
-  return block;
+function blockOf({ stretches }: LoadedLine): number {
+  return stretches.reduce((most, { device }) => Math.max(most, device.limits.logicalBlockSectors), 1);
 }
 
 /** The last sector is as short as it is on a device whose odd end the last line reaches. */
 export function exactSize(lines: readonly LoadedLine[], sizeSectors: number): number {
   let missing = 0;
-  (lines.at(-1) as LoadedLine).target.iterateDevices?.((device, start, length) => {
-    const { sizeBytes } = device as OpenedDevice;
-    if (start + length === device.sizeSectors) missing = Math.max(missing, device.sizeSectors * 512 - sizeBytes);
-  });
+  for (const { device, start, length } of (lines.at(-1) as LoadedLine).stretches) {
+    if (start + length === device.sizeSectors) missing = Math.max(missing, device.sizeSectors * 512 - device.sizeBytes);
+  }
   return sizeSectors * 512 - missing;
 }
 

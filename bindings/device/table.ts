@@ -3,7 +3,7 @@
 //   text ─parse─▶ lines ─construct, check─▶ LoadedTable (inactive) ─goLive─▶ extents and usable sets in the core
 import { FIGURE_BUSY, SETTING_READ_ONLY, STATUS_IOERR } from '../../assembly/abi.ts';
 import type { CoreExports } from '../core/load.ts';
-import { RqdmError, RqdmTableError } from '../errors.ts';
+import { type RqdmError, RqdmTableError } from '../errors.ts';
 import type { DeviceReference } from '../path/reference.ts';
 import { type ConstructedLine, checkLine, type DeviceType, decideType } from '../table/check.ts';
 import { kernelLogLines } from '../table/kernel-log.ts';
@@ -12,7 +12,16 @@ import { printTable, quoteWord } from '../table/print.ts';
 import type { TargetRegistry } from '../target/registry.ts';
 import type { Target, TargetEvent } from '../target/target.ts';
 import type { Alarms } from './alarms.ts';
-import { construct, destroyTarget, freeSlot, makeContext, withLength } from './construct.ts';
+import {
+  construct,
+  destroyTarget,
+  expectNothing,
+  expectText,
+  freeSlot,
+  guarded,
+  makeContext,
+  withLength,
+} from './construct.ts';
 import type { TargetSlot } from './decisions.ts';
 import { type CoreExtent, checkMaps, devicesOfExtents, extentsOf, NO_DEVICE } from './extent-records.ts';
 import type { OpenedDevice } from './opened.ts';
@@ -65,6 +74,8 @@ export class LoadedLine implements ConstructedLine {
   readonly type: ConstructedLine['type'];
   readonly target: Target;
   readonly slot: number;
+  /** What of which device the target uses: asked once, so that a hook which misbehaves can do so only here. */
+  readonly stretches: readonly Stretch[];
   published: readonly DeviceReference[] | undefined;
 
   constructor(checked: Pick<ConstructedLine, 'line' | 'type'>, target: Target, slot: number) {
@@ -72,7 +83,17 @@ export class LoadedLine implements ConstructedLine {
     this.type = checked.type;
     this.target = target;
     this.slot = slot;
+    const stretches: Stretch[] = [];
+    target.iterateDevices?.((device, start, length) => stretches.push({ device: device as OpenedDevice, start, length }));
+    this.stretches = stretches;
   }
+}
+
+/** A stretch of a device below, in sectors of it. */
+export interface Stretch {
+  readonly device: OpenedDevice;
+  readonly start: number;
+  readonly length: number;
 }
 
 export class LoadedTable {
@@ -151,7 +172,7 @@ export class LoadedTable {
         const early: { published: readonly DeviceReference[] | undefined } = { published: undefined };
         const context = makeContext(host, line, isReadOnly, devices, timers, early, current, lines.length);
         const target = construct(type, line, context, host.deviceName);
-        const loaded = new LoadedLine({ line, type }, target, slot);
+        const loaded = guarded(host, type.name, 'iterateDevices', () => new LoadedLine({ line, type }, target, slot));
         loaded.published = early.published;
         lines.push(loaded);
         host.pump.targets[slot] = {
@@ -165,11 +186,12 @@ export class LoadedTable {
         };
       }
       for (const { slot } of lines) for (const { id } of devices) (host.pump.targets[slot] as TargetSlot).below[id] = 1;
-      const decided = decideType(lines, { liveType: options.type, requestedType: host.requestedType });
+      const before = { liveType: options.type, requestedType: host.requestedType };
+      const decided = guarded(host, lines[0]?.type.name ?? '', 'iterateDevices', () => decideType(lines, before));
       options.check(lines, decided);
       // limits are told of at the first load and at each swap, as the kernel does
       const warn: WarningSink = options.type === undefined ? (line) => host.kernelLog(line) : () => {};
-      const stacked = guarded(host, () => stackTable(lines, host.deviceNumber, warn));
+      const stacked = stackTable(lines, host, warn);
       checkMaps(lines);
       checkLevel(devices);
       table = new LoadedTable(host, lines, devices, decided, stacked, timers, isReadOnly);
@@ -190,7 +212,7 @@ export class LoadedTable {
 
   /** Looks again at the devices: they may have changed since the table was loaded. Throws RqdmTableError. */
   restack(warn: WarningSink = () => {}): void {
-    this.#stacked = guarded(this.#host, () => stackTable(this.lines, this.#host.deviceNumber, warn));
+    this.#stacked = stackTable(this.lines, this.#host, warn);
   }
 
   /** Writes limits and caches to the core. `hadCache`: an older table had one, and may have lost something. */
@@ -253,7 +275,7 @@ export class LoadedTable {
     const { exports } = this.#host.pump.core;
     const { deviceId } = this.#host;
     const loaded = this.lines[0] as LoadedLine;
-    const devices = loaded.published ?? devicesOfExtents(loaded.target);
+    const devices = loaded.published ?? devicesOfExtents(loaded);
     const seen = new Set<number>();
     for (const device of devices) {
       if (seen.size === PATHS_WATCHED) break;
@@ -318,14 +340,20 @@ export class LoadedTable {
   }
 
   /** A life-cycle hook of each target. One that throws is told, and keeps no other from its own. */
-  each(hook: string, run: (target: Target) => void): void {
+  each(hook: string, run: (target: Target) => unknown): void {
     for (const { target, type } of this.lines) {
       try {
-        run(target);
+        guarded(this.#host, type.name, hook, () => expectNothing(run(target)));
       } catch (error) {
-        const text = error instanceof Error ? error.message : String(error);
-        this.#host.log(`target ${type.name} of ${this.#host.deviceName}: hook ${hook} threw: ${text}`);
+        this.#host.log((error as Error).message);
       }
+    }
+  }
+
+  /** Asks each target whether the device may run again. Throws what the first one that refuses says. */
+  preresume(): void {
+    for (const { target, type } of this.lines) {
+      guarded(this.#host, type.name, 'preresume', () => expectNothing(target.preresume?.()));
     }
   }
 
@@ -353,19 +381,6 @@ export class LoadedTable {
     return [...this.devices].reverse();
   }
 
-  #statusOf(target: Target, type: string, kind: 'info' | 'table', name: (device: DeviceReference) => string): string {
-    let said: unknown;
-    try {
-      said = target.status(kind, name);
-    } catch (error) {
-      said = error;
-    }
-    if (typeof said === 'string') return said;
-    void Promise.resolve(said).catch(() => {});
-    const text = said instanceof Error ? `threw: ${said.message}` : `returned ${String(said)}: expected a text`;
-    throw new RqdmError('ERR_RQDM_HOOK', `target ${type} of ${this.#host.deviceName}: hook status ${text}`, { cause: said });
-  }
-
   /** The lines as dmsetup prints them; devices as `MAJOR:MINOR`, or as the words that named them. */
   print(kind: 'info' | 'table', names: 'number' | 'word'): string {
     const name = (device: DeviceReference): string =>
@@ -375,20 +390,9 @@ export class LoadedTable {
         startSector: line.startSector,
         lengthSectors: line.lengthSectors,
         target: type.name,
-        text: this.#statusOf(target, type.name, kind, name),
+        text: guarded(this.#host, type.name, 'status', () => expectText(target.status(kind, name))),
       })),
     );
-  }
-}
-
-/** A target's own limits and stretches: what throws there is the target's doing. */
-function guarded<T>(host: TableHost, run: () => T): T {
-  try {
-    return run();
-  } catch (cause) {
-    if (cause instanceof RqdmError) throw cause;
-    const text = cause instanceof Error ? cause.message : String(cause);
-    throw new RqdmError('ERR_RQDM_HOOK', `a target of ${host.deviceName}: limits or iterateDevices threw: ${text}`, { cause });
   }
 }
 

@@ -25,6 +25,13 @@ export interface LinearOptions extends LinePlace {
   readonly offset?: number;
 }
 
+export interface StripedOptions extends LinePlace {
+  /** Sectors that lie on one device before the next one's turn. */
+  readonly chunk: number;
+  /** Device words, or with the first sector on each; default 0. */
+  readonly stripes: readonly (string | { readonly device: string; readonly offset?: number })[];
+}
+
 export interface MultipathPath {
   /** A device word. */
   readonly device: string;
@@ -67,6 +74,18 @@ export function linear(options: LinearOptions): string {
 /** A line of target `passthrough`: as linear, with every hook of a target. */
 export function passthrough(options: LinearOptions): string {
   return line(options, 'passthrough', [options.device, options.offset ?? 0]);
+}
+
+/** A line of target `striped`: chunks of several devices in turn. */
+export function striped(options: StripedOptions): string {
+  const stripes = options.stripes.map((stripe) => (typeof stripe === 'string' ? { device: stripe } : stripe));
+  const words = stripes.flatMap(({ device, offset }) => [device, offset ?? 0]);
+  return line(options, 'striped', [stripes.length, options.chunk, ...words]);
+}
+
+/** A line of target `zero`: reads are zeros, writes vanish. It has no devices, so its length must be given. */
+export function zero(options: { readonly start?: number; readonly length: number }): string {
+  return line(options, 'zero', []);
 }
 
 /** A line of target `error`: all I/O fails. It has no devices, so its length must be given. */
@@ -122,4 +141,101 @@ function quoted(word: string | number): string {
       `${JSON.stringify(word)} cannot stand in a table: a word has at least one character and no line end`,
     );
   return text;
+}
+
+// ---- targets that delay, fail or choose ---------------------------------------------------------------------------
+
+/** Where one kind of I/O goes, and how much later. */
+export interface DelayedPlace {
+  /** A device word. */
+  readonly device: string;
+  /** First sector on the device; default 0. */
+  readonly offset?: number;
+  /** 0 … 2^32-1 ms. */
+  readonly delayMs: number;
+}
+
+export interface DelayOptions extends LinePlace {
+  readonly read: DelayedPlace;
+  /** Default: as reads. */
+  readonly write?: DelayedPlace;
+  /** Default: as writes. */
+  readonly flush?: DelayedPlace;
+}
+
+export interface FlakeyOptions extends LinePlace {
+  /** A device word. */
+  readonly device: string;
+  /** First sector on the device; default 0. */
+  readonly offset?: number;
+  /** Whole seconds, at least 1 together. */
+  readonly upSeconds: number;
+  readonly downSeconds: number;
+  /** What goes wrong while it is down, e.g. `['drop_writes']`; default: everything fails. */
+  readonly features?: readonly (string | number)[];
+}
+
+export interface DustOptions extends LinePlace {
+  /** A device word. */
+  readonly device: string;
+  /** First sector on the device; default 0. */
+  readonly offset?: number;
+  /** A power of two from 512 on. */
+  readonly blockBytes: number;
+}
+
+export interface UnstripedOptions {
+  readonly start?: number;
+  /** Sectors, a multiple of the chunk. */
+  readonly length: number;
+  readonly stripes: number;
+  readonly chunkSectors: number;
+  /** From 0. */
+  readonly stripe: number;
+  /** A device word. */
+  readonly device: string;
+  readonly offset?: number;
+}
+
+export interface SwitchOptions {
+  readonly start?: number;
+  /** Sectors. */
+  readonly length: number;
+  readonly regionSectors: number;
+  readonly paths: readonly ({ readonly device: string; readonly offset?: number } | string)[];
+}
+
+/** A line of target `delay`: I/O reaches its device later. */
+export function delay(options: DelayOptions): string {
+  const { read, write, flush } = options;
+  const places = flush ? [read, write ?? read, flush] : write ? [read, write] : [read];
+  return line(
+    options,
+    'delay',
+    places.flatMap(({ device, offset, delayMs }) => [device, offset ?? 0, delayMs]),
+  );
+}
+
+/** A line of target `flakey`: a device that works for a while and fails for a while. */
+export function flakey(options: FlakeyOptions): string {
+  const { device, offset, upSeconds, downSeconds, features } = options;
+  const words = features === undefined ? [] : [features.length, ...features];
+  return line(options, 'flakey', [device, offset ?? 0, upSeconds, downSeconds, ...words]);
+}
+
+/** A line of target `dust`: a disk whose bad blocks come and go by messages. */
+export function dust(options: DustOptions): string {
+  return line(options, 'dust', [options.device, options.offset ?? 0, options.blockBytes]);
+}
+
+/** A line of target `unstriped`: one stripe of a striped device. */
+export function unstriped(options: UnstripedOptions): string {
+  const { stripes, chunkSectors, stripe, device, offset } = options;
+  return line(options, 'unstriped', [stripes, chunkSectors, stripe, device, offset ?? 0]);
+}
+
+/** A line of target `switch`: regions, each on the path that a message chooses. */
+export function switchRegions(options: SwitchOptions): string {
+  const paths = options.paths.flatMap((path) => (typeof path === 'string' ? [path, 0] : [path.device, path.offset ?? 0]));
+  return line(options, 'switch', [options.paths.length, options.regionSectors, 0, ...paths]);
 }

@@ -1,12 +1,19 @@
 // The target types that a mapper knows by name.
 
 import { RqdmError } from '../errors.ts';
+import { delayTarget } from './delay/delay.ts';
+import { dustTarget } from './dust/dust.ts';
 import { errorTarget } from './error.ts';
+import { flakeyTarget } from './flakey/flakey.ts';
 import { linearTarget } from './linear.ts';
 import { multipathTarget } from './multipath/multipath.ts';
 import type { SelectorRegistry } from './multipath/selector/registry.ts';
 import { passthroughTarget } from './passthrough/passthrough.ts';
+import { stripedTarget } from './striped.ts';
+import { switchTarget } from './switch/switch.ts';
 import type { TargetType } from './target.ts';
+import { unstripedTarget } from './unstriped.ts';
+import { zeroTarget } from './zero.ts';
 
 /** Names of targets: what stands as the third word of a table line. */
 const NAME = /^[^\s\\]{1,15}$/;
@@ -44,5 +51,17 @@ export class TargetRegistry {
 
 /** The targets that come with the library. Multipath takes its selectors from `selectors`, also ones registered later. */
 export function builtInTargets(selectors: SelectorRegistry): TargetType[] {
-  return [linearTarget, errorTarget, passthroughTarget, multipathTarget(selectors)];
+  return [
+    errorTarget,
+    linearTarget,
+    stripedTarget,
+    passthroughTarget,
+    multipathTarget(selectors),
+    delayTarget,
+    flakeyTarget,
+    switchTarget,
+    unstripedTarget,
+    dustTarget,
+    zeroTarget,
+  ];
 }

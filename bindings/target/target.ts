@@ -115,8 +115,22 @@ export interface TargetContext {
   log(line: string): void;
   /** True between presuspend and postsuspend of a noflush suspend. */
   isNoflushSuspending(): boolean;
-  /** Call `run` once after `delayMs`, on the device's clock (virtual in tests). Returns a function that cancels it. */
+  /** Call `run` once after `delayMs` (0 … 2^31-1), on the device's clock (virtual in tests). Returns a function that cancels it. */
   setTimer(delayMs: number, run: () => void): () => void;
+  /** Now, nanoseconds on the device's clock: for constructors, timers and messages, which have no `io.nowNs`. */
+  nowNs(): number;
+  /**
+   * Spoil one byte of payload: byte `at` (from 0) of I/O `id` becomes `value` (0 … 255). For targets that are faults; the
+   * device layer does it, targets never see payload. False where there is no such byte: no payload, too short, or a
+   * request (these three are for bio-based devices).
+   *
+   * `corruptRead` belongs into `endIo` of a read: what the caller gets has the byte. `corruptWrite` belongs into `map` of a
+   * write: what is sent has the byte. The memory may be the caller's own, so `endIo` calls `restoreWrite`, which puts
+   * all bytes of that write back before the caller is told.
+   */
+  corruptRead(id: number, at: number, value: number): boolean;
+  corruptWrite(id: number, at: number, value: number): boolean;
+  restoreWrite(id: number): void;
 }
 
 export type TargetEvent =
@@ -142,6 +156,11 @@ export interface TargetType {
    * when it throws.
    */
   construct(words: readonly string[], context: TargetContext): Target;
+  /**
+   * What `*` as a line's length means for these words, in sectors; they have not been checked yet. Missing: what the
+   * smallest device has behind the number in the second word.
+   */
+  wholeLength?(words: readonly string[], sizeOf: (word: string) => number | undefined): number | undefined;
 }
 
 /** One line of a table, alive. All hooks are optional; a missing hook costs nothing. */

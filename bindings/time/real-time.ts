@@ -5,6 +5,8 @@ import type { Time, TimerOptions, Turn } from './time.ts';
 const NS_PER_MS = 1e6;
 /** A precise timer spends its last milliseconds in turns of the event loop: setTimeout is late by one and more. */
 const SPIN_MS = 2;
+/** Longer ones end at once in Node. */
+const TIMEOUT_MS_MAX = 2 ** 31 - 1;
 
 export class RealTime implements Time {
   readonly #startMs: number = performance.now();
@@ -22,9 +24,14 @@ export class RealTime implements Time {
   }
 
   #roughly(atNs: number, run: () => void, isIdle: boolean): () => void {
-    // not before its time, as setTimeout may be by a fraction of a millisecond
-    const timer = setTimeout(run, Math.max(1, Math.ceil((atNs - this.now()) / NS_PER_MS)));
-    if (isIdle) timer.unref();
+    let timer: NodeJS.Timeout;
+    const wait = (): void => {
+      // not before its time, as setTimeout may be by a fraction of a millisecond
+      const leftMs = Math.max(1, Math.ceil((atNs - this.now()) / NS_PER_MS));
+      timer = leftMs > TIMEOUT_MS_MAX ? setTimeout(wait, TIMEOUT_MS_MAX) : setTimeout(run, leftMs);
+      if (isIdle) timer.unref();
+    };
+    wait();
     return () => clearTimeout(timer);
   }
 

@@ -101,6 +101,21 @@ test('close of a mapper closes all of its devices; a second call returns the sam
   assert.is((await rejection(first.read(0, 1)))['code'], 'ERR_RQDM_CLOSED');
 });
 
+test('tables that wait to go live do not keep a mapper from closing, in whatever order they name each other', async () => {
+  const mapper = new DeviceMapper();
+  const free = poolFigures(mapper);
+  const one = await mapper.createDevice({ name: 'one', table: `0 8 linear ${A} 0` });
+  const two = await mapper.createDevice({ name: 'two' });
+  const three = await mapper.createDevice({ name: 'three', table: ['0 8 linear one 0'] });
+  two.load('0 8 linear three 0');
+  one.load(`0 8 linear ${A}#other 0`);
+  mapper.attach('/dev/sda', A);
+  two.open();
+  assert.is(three.openCount, 1);
+  await mapper.close();
+  assert.equal(poolFigures(mapper), free);
+});
+
 test('a mapper that never opened anything closes, and one whose device is gone already', async () => {
   await new DeviceMapper().close();
   const mapper = new DeviceMapper();

@@ -351,9 +351,31 @@ test('a message hook that throws or answers nonsense is an error by its name', a
   const device = await mapper.createDevice({ name: 'd', table: `0 2048 odd ${A}` });
   assert.is(device.message('a'), 'text');
   assert.match(thrown(() => device.message('a')).message, /target odd of d: hook message returned 7/);
-  assert.match(thrown(() => device.message('a')).message, /hook message returned \[object Promise\]/);
+  assert.match(thrown(() => device.message('a')).message, /hook message returned a promise: expected a text/);
   assert.match(thrown(() => device.message('throw')).message, /hook message threw: boom/);
   await turns();
+});
+
+test("tables that a device cannot take are logged in the kernel's words", async () => {
+  const { lines, mapper } = logged();
+  const multipath = `0 2048 multipath 0 0 1 1 round-robin 0 1 0 ${A}`;
+  const request = await mapper.createDevice({ name: 'r', table: multipath });
+  const bio = await mapper.createDevice({ name: 'b', table: `0 2048 linear ${A} 0` });
+  assert.throws(() => request.load(`0 2048 linear ${A} 0`));
+  assert.throws(() => bio.load(multipath));
+  assert.throws(() => bio.load(''));
+  assert.throws(() => bio.load('0 8 nonsense'));
+  await rejection(mapper.createDevice({ name: 'c', table: '0 2048 multipath 0 0 1 1 round-robin 0 1 0 b' }));
+  assert.equal(lines, [
+    "device-mapper: ioctl: can't replace immutable target type multipath",
+    "device-mapper: ioctl: can't change device type (old=1 vs new=2) after initial table load.",
+    'device-mapper: ioctl: populate_table: no targets specified',
+    'device-mapper: table: 253:1: nonsense: unknown target type',
+    'device-mapper: ioctl: error adding target to table',
+    'device-mapper: table: table load rejected: including non-request-stackable devices',
+    'device-mapper: table: unable to determine table type',
+  ]);
+  await mapper.close();
 });
 
 // ---- attached -------------------------------------------------------------------------------------------------------
@@ -381,6 +403,18 @@ test('an attached node is named by tables, printed by its number, and kept open 
   await mapper.detach('/dev/sda');
   assert.is((await rejection(mapper.detach('/dev/sda')))['errno'], 'ENXIO');
   assert.equal(poolFigures(mapper), free);
+});
+
+test('one device too many is a coded error, attached or mapped, with a table or without', async () => {
+  await using mapper = new DeviceMapper({ limits: { devices: 2, bios: 64, requests: 64 } });
+  mapper.attach('/dev/sda', A);
+  await mapper.createDevice({ name: 'd' });
+  for (let round = 0; round < 2; round++) {
+    assert.is(thrown(() => mapper.attach('/dev/sdb', B))['code'], 'ERR_RQDM_LIMIT');
+    assert.is((await rejection(mapper.createDevice({ name: 'e' })))['code'], 'ERR_RQDM_LIMIT');
+  }
+  await mapper.getDevice('d')!.remove();
+  assert.is((await mapper.createDevice({ name: 'e' })).number, '253:0');
 });
 
 test('attached nodes are one cache unless told otherwise: one flush goes down one path', async () => {

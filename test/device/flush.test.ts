@@ -184,4 +184,28 @@ test('devices without a cache flush without I/O', async () => {
   );
 });
 
+test('target switch: a flush is one fdatasync for each file, whichever region it was written to', async () => {
+  using folder = new TemporaryFolder();
+  await using mapper = new DeviceMapper();
+  const [a, b] = ['a', 'b'].map((name) => `${folder.file(name, 65536)}?mode=inline`);
+  const table = `0 64 switch 3 16 0 ${a}#1 0 ${b} 0 ${a}#2 0`;
+  const device = await mapper.createDevice({ name: 'ports', table });
+  await device.write(pattern(0, 32768), 0);
+  using syncs = new SyncCounter();
+  await device.flush();
+  assert.is(syncs.calls.length, 2);
+  assert.is(new Set(syncs.calls).size, 2);
+});
+
+test('target flakey: a dropped flush reaches no file', async () => {
+  using folder = new TemporaryFolder();
+  await using mapper = new DeviceMapper();
+  const table = `0 64 flakey ${folder.file('a', 65536)}?mode=inline 0 0 1 1 drop_writes`;
+  const device = await mapper.createDevice({ name: 'f', table });
+  using syncs = new SyncCounter();
+  await device.write(pattern(0, 512), 0);
+  await device.flush();
+  assert.is(syncs.calls.length, 0);
+});
+
 test.run();

@@ -313,6 +313,126 @@ test('a constructor that throws, returns nothing or leaves a gap is refused by n
   assert.equal(poolFigures(mapper), free);
 });
 
+// ---- hooks off the way of I/O -------------------------------------------------------------------------------------------
+
+const reject = (): Promise<never> => Promise.reject(new Error('nobody waits for me'));
+
+/** A target whose `hook` does `sin`, over the probe's own. */
+function sinful(mapper: DeviceMapper, hook: string, sin: () => unknown): void {
+  const base = probeTarget('base');
+  mapper.registerTarget({
+    ...base,
+    name: 'sinful',
+    construct: (words, context) => Object.assign(base.construct(words, context), { [hook]: sin }),
+  });
+}
+
+for (const [hook, expected] of [
+  ['limits', /hook limits threw: boom/],
+  ['iterateDevices', /hook iterateDevices threw: boom/],
+] as const) {
+  test(`a table whose ${hook} throws is refused by name, and lets go of all it had`, async () => {
+    await using mapper = new DeviceMapper();
+    const free = poolFigures(mapper);
+    sinful(mapper, hook, () => assert.unreachable('boom'));
+    const error = await rejection(mapper.createDevice({ name: 'd', table: `0 2048 sinful ${A}` }));
+    assert.is(error['code'], 'ERR_RQDM_HOOK');
+    assert.match(error.message, /target sinful of d: /);
+    assert.match(error.message, expected);
+    await turns();
+    assert.equal(poolFigures(mapper), free);
+    assert.is(mapper.getDevice('d'), undefined);
+  });
+}
+
+test('limits that are none are refused by the name of the limit', async () => {
+  for (const [limits, text] of [
+    [{ maxSectors: 0 }, /limit maxSectors is 0/],
+    [{ maxSegments: -1 }, /limit maxSegments is -1/],
+    [{ logicalBlockSectors: 0.5 }, /limit logicalBlockSectors is 0\.5/],
+    [{ chunkSectors: Number.NaN }, /limit chunkSectors is NaN/],
+    [{ maxDiscardSectors: 2 ** 40 }, /limit maxDiscardSectors is/],
+  ] as const) {
+    await using mapper = new DeviceMapper();
+    sinful(mapper, 'limits', () => limits);
+    const error = await rejection(mapper.createDevice({ name: 'd', table: `0 2048 sinful ${A}` }));
+    assert.match(error.message, text);
+    assert.throws(() => mapper.attach('/dev/sda', A, { limits: limits as object }), text);
+  }
+});
+
+test('limits that return nothing leave the limits as they are, also when they are asked again', async () => {
+  await using mapper = new DeviceMapper();
+  mapper.attach('/dev/sda', A);
+  sinful(mapper, 'limits', () => undefined);
+  const device = await mapper.createDevice({ name: 'd', table: '0 2048 sinful /dev/sda' });
+  mapper.backing('/dev/sda')!.queue.set('max_sectors_kb', 8);
+  assert.is(device.queue.get('max_sectors_kb'), 8);
+});
+
+test('limits that throw only when a path changes are logged, and the device keeps what it had', async () => {
+  const lines: string[] = [];
+  await using mapper = new DeviceMapper({ log: (line) => lines.push(line) });
+  mapper.attach('/dev/sda', A);
+  let isBad = false;
+  sinful(mapper, 'limits', () => {
+    if (isBad) throw new Error('boom');
+    return {};
+  });
+  const device = await mapper.createDevice({ name: 'd', table: '0 2048 sinful /dev/sda' });
+  const before = device.queue.get('max_sectors_kb');
+  isBad = true;
+  mapper.backing('/dev/sda')!.queue.set('max_sectors_kb', 8);
+  assert.is(device.queue.get('max_sectors_kb'), before);
+  assert.match(lines.at(-1)!, /target sinful of d: hook limits threw: boom/);
+  assert.is((await device.read(0, 512)).length, 512);
+});
+
+test('a status that throws or is no text is an error of the call, by name', async () => {
+  for (const [sin, text] of [
+    [() => assert.unreachable('boom'), /hook status threw: boom/],
+    [reject, /hook status returned a promise: expected a text/],
+    [() => undefined, /hook status returned undefined/],
+  ] as const) {
+    await using mapper = new DeviceMapper();
+    sinful(mapper, 'status', sin);
+    const device = await mapper.createDevice({ name: 'd', table: `0 2048 sinful ${A}` });
+    for (const call of [() => device.status(), () => device.table()]) assert.throws(call, text);
+    assert.is((await device.read(0, 512)).length, 512);
+  }
+});
+
+test('a preresume that returns a promise refuses the resume, and the first table of a device too', async () => {
+  await using mapper = new DeviceMapper();
+  let sin: () => unknown = () => undefined;
+  sinful(mapper, 'preresume', () => sin());
+  const device = await mapper.createDevice({ name: 'd', table: `0 2048 sinful ${A}` });
+  await device.suspend();
+  sin = reject;
+  assert.match((await rejection(device.resume())).message, /hook preresume returned a promise/);
+  assert.ok(device.isSuspended);
+  const free = poolFigures(mapper);
+  const refused = await rejection(mapper.createDevice({ name: 'e', table: `0 2048 sinful ${A}` }));
+  assert.match(refused.message, /target sinful of e: hook preresume/);
+  assert.equal(poolFigures(mapper), free);
+  sin = () => undefined;
+  await device.resume();
+});
+
+test('life-cycle hooks that return promises are logged, and their rejections end nothing', async () => {
+  for (const hook of ['presuspend', 'postsuspend', 'resume', 'destroy']) {
+    const lines: string[] = [];
+    await using mapper = new DeviceMapper({ log: (line) => lines.push(line) });
+    sinful(mapper, hook, reject);
+    const device = await mapper.createDevice({ name: 'd', table: `0 2048 sinful ${A}` });
+    await device.suspend();
+    await device.resume();
+    await device.read(0, 512);
+    await device.close();
+    assert.ok(lines.includes(`target sinful of d: hook ${hook} returned a promise: expected nothing`), lines.join('\n'));
+  }
+});
+
 test('no hook has left an unhandled rejection behind', async () => {
   await turns();
   assert.equal(unhandled, []);

@@ -75,6 +75,34 @@ test('I/O that a delay or a delayed requeue holds keeps the process, and then it
   );
 });
 
+test('a timer of a target keeps the process only while I/O waits on its device or elsewhere', async () => {
+  const program = (reads: string): Promise<ProgramResult> =>
+    runProgram(`
+      import { DeviceMapper } from LIBRARY;
+      const mapper = new DeviceMapper();
+      const kept = [];
+      let timed;
+      mapper.registerTarget({
+        name: 'keeper', version: [1, 0, 0], mapping: 'hybrid',
+        construct(words, context) {
+          timed = context;
+          const device = context.getDevice(words[0], 0, 'none');
+          return {
+            status: () => words[0],
+            iterateDevices: (visit) => visit(device, 0, context.lengthSectors),
+            prepMap: (io) => { kept.push(io.id); return 0; },
+          };
+        },
+      });
+      const device = await mapper.createDevice({ name: 'd', table: '0 128 keeper mem:a?size=64K' });
+      timed.setTimer(50, () => { for (const id of kept) timed.finish(id, 0); console.log('timer'); });
+      ${reads}
+      console.log('end');
+    `);
+  endsWell(await program(''), 'end\n');
+  endsWell(await program("setImmediate(() => device.read(0, 512).then(() => console.log('read')));"), 'end\ntimer\nread\n');
+});
+
 test('process.exit ends a process that has I/O out which will not be answered', async () => {
   using folder = new TemporaryFolder();
   const file = folder.file('a', 65536);

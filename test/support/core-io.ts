@@ -26,6 +26,10 @@ export const SETTINGS = {
   hasFrontMerges: abi.SETTING_FRONT_MERGES,
   isUnplugged: abi.SETTING_NO_PLUG,
   isPullingEarly: abi.SETTING_PULL_EARLY,
+  asyncDepth: abi.SETTING_ASYNC_DEPTH,
+  priorityAgingMs: abi.SETTING_PRIORITY_AGING_EXPIRE,
+  kyberReadLatencyUs: abi.SETTING_KYBER_READ_LATENCY,
+  kyberWriteLatencyUs: abi.SETTING_KYBER_WRITE_LATENCY,
 } as const;
 
 /** Settings of a device by name; what is missing keeps the core's default. */

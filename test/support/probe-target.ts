@@ -8,7 +8,7 @@ import { END_DONE, MAP_REMAPPED } from '../../bindings/target/target.ts';
 export type ProbeHooks = {
   [Name in 'prepMap' | 'map' | 'endIoFirst' | 'endIo']?: (io: TargetIo, probe: Probe) => number;
 } & {
-  [Name in 'presuspend' | 'postsuspend' | 'preresume' | 'resume' | 'destroy']?: (probe: Probe) => void;
+  [Name in 'presuspend' | 'presuspendUndo' | 'postsuspend' | 'preresume' | 'resume' | 'destroy']?: (probe: Probe) => void;
 } & { busy?: (probe: Probe) => boolean };
 
 export class Probe implements Target {
@@ -27,7 +27,7 @@ export class Probe implements Target {
     if (map) Object.assign(this, { map: this.counted('map', map) });
     if (endIoFirst) Object.assign(this, { endIoFirst: this.counted('endIoFirst', endIoFirst) });
     if (busy) Object.assign(this, { busy: () => busy(this) });
-    for (const name of ['presuspend', 'postsuspend', 'preresume', 'resume', 'destroy'] as const) {
+    for (const name of ['presuspend', 'presuspendUndo', 'postsuspend', 'preresume', 'resume', 'destroy'] as const) {
       const hook = hooks[name];
       if (hook) Object.assign(this, { [name]: () => hook(this) });
     }

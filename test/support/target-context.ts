@@ -13,6 +13,7 @@ import type {
   TargetIo,
   TargetType,
 } from '../../bindings/target/target.ts';
+import { VirtualTime } from '../../bindings/time/virtual-time.ts';
 
 export const FAKE_LIMITS: PathLimits = {
   maxSectors: 2560,
@@ -62,6 +63,9 @@ export class FakeContext implements TargetContext {
   readonly events: TargetEvent[] = [];
   readonly finished: [number, number][] = [];
   readonly remapped: [number, string, number][] = [];
+  /** Bytes spoiled and put back: what, id, place, value. */
+  readonly edits: ['read' | 'write' | 'restore', number, number, number][] = [];
+  readonly time: VirtualTime = new VirtualTime();
 
   constructor(devices: readonly DeviceReference[] = []) {
     this.devices = devices;
@@ -113,8 +117,26 @@ export class FakeContext implements TargetContext {
     return this.isNoflush;
   }
 
-  setTimer(): () => void {
-    throw new Error('no test here needs a timer');
+  setTimer(delayMs: number, run: () => void): () => void {
+    return this.time.at(this.time.now() + delayMs * 1e6, run);
+  }
+
+  nowNs(): number {
+    return this.time.now();
+  }
+
+  corruptRead(id: number, at: number, value: number): boolean {
+    this.edits.push(['read', id, at, value]);
+    return true;
+  }
+
+  corruptWrite(id: number, at: number, value: number): boolean {
+    this.edits.push(['write', id, at, value]);
+    return true;
+  }
+
+  restoreWrite(id: number): void {
+    this.edits.push(['restore', id, 0, 0]);
   }
 }
 

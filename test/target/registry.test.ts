@@ -14,7 +14,8 @@ function throwsCode(run: () => void, code: string): void {
 
 test('the built-in targets are known by name', () => {
   const registry = new TargetRegistry(builtInTargets(new SelectorRegistry()));
-  for (const name of ['linear', 'error', 'passthrough', 'multipath']) assert.is(registry.get(name)?.name, name);
+  const names = ['linear', 'error', 'passthrough', 'multipath', 'delay', 'flakey', 'dust', 'unstriped', 'switch'];
+  for (const name of names) assert.is(registry.get(name)?.name, name);
   assert.is(registry.get('nosuch'), undefined);
 });
 

@@ -31,6 +31,15 @@ real('a timer that was cancelled does not run', async () => {
   assert.is(runs, 0);
 });
 
+real('a timer of a month does not run at once', async () => {
+  const time = new RealTime();
+  let runs = 0;
+  const cancel = time.at(time.now() + 30 * 24 * 3600e9, () => runs++, { isIdle: true });
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.is(runs, 0);
+  cancel();
+});
+
 real.run();
 
 const virtual = suite('virtual time');

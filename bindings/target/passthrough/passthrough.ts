@@ -16,7 +16,8 @@
 // 4. Delete the hooks that you don't need. A hook that is missing costs nothing, one that is there is called for each
 //    I/O. If only the place changes, delete them all and give `extents` instead, as `linear` does.
 // 5. Register it: `mapper.registerTarget(yourTarget)`. Then its name works in every table.
-// 6. Tests: drive the object with the fakes of test/support/target-context.ts; they count.
+// 6. Tests: hand its type and a line to the contract in test/contract/target.ts, and drive the object with the fakes of
+//    test/support/target-context.ts; they count.
 //
 // Rules that hold for all hooks
 // -----------------------------
