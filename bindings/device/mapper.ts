@@ -296,6 +296,11 @@ export class DeviceMapper implements AsyncDisposable {
     return this.#registries.faultSwitches;
   }
 
+  /** Holds the calls of paths of words with `hang=NAME`, and lets them go. */
+  get hangs(): PathRegistries['hangs'] {
+    return this.#registries.hangs;
+  }
+
   // ---- arena ----------------------------------------------------------------------------------------------
 
   /** A range of the arena for batch calls; undefined while there is no room. */

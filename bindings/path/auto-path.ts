@@ -3,7 +3,8 @@
 // Inline calls are timed: all of the first and all after a slow one, later one in eight, because a look at the clock
 // costs 70 ns. When the running average exceeds `INLINE_MICROS` beyond what the size explains, the path moves to its
 // worker. There every call is timed anyway, without risk for anybody else; when calls there have become quick it moves
-// back, but each relapse doubles the time it must wait. Flushes always go to the worker: they wait for a disk by design.
+// back, but each relapse doubles the time it must wait. Flushes and FUA writes always go to the worker, as they wait for a
+// disk by design; so do discards and written zeros, whose size says nothing about their time.
 //
 // Inline means in `kick`: until then a batch is collected, as a large one may be shared with a worker (share-judge.ts
 // decides). The worker is given the first half and works from its front. This thread does the second half, then takes
@@ -14,10 +15,11 @@
 // What the worker holds when they have met is in flight on it as any I/O of a worker path, with all that pool.ts says of
 // threads that hang or die.
 
-import { OPERATION_FLUSH, OPERATION_READ } from '../../assembly/abi.ts';
+import { OPERATION_READ } from '../../assembly/abi.ts';
 import { Collected } from './collected.ts';
 import type { InlinePath } from './inline-path.ts';
 import { KnownPath } from './known-path.ts';
+import { hasPayload, isFua, isWriting } from './operation.ts';
 import type { Path } from './path.ts';
 import type { Lane } from './seating.ts';
 import { type Judge, type Judges, ShareJudge } from './share-judge.ts';
@@ -84,10 +86,10 @@ export class AutoPath extends KnownPath implements Path {
     segmentTable: Uint32Array,
     segmentIndex: number,
   ): void {
-    if (operation === OPERATION_FLUSH || !this.#isInline) {
+    if (!this.#isInline || (operation !== OPERATION_READ && mustNotWaitHere(operation))) {
       this.#worker.issue(id, operation, position, bytes, address, segments, segmentTable, segmentIndex);
     } else if (segments === 1 && !this.#isPerforming && !this.#batch.isFull) {
-      if (operation !== OPERATION_READ) this.#hasWrites = true;
+      if (isWriting(operation)) this.#hasWrites = true;
       this.#batch.add(id, operation, position, bytes, address);
     } else {
       // Its table of segments is valid only now.
@@ -208,6 +210,10 @@ export class AutoPath extends KnownPath implements Path {
     }
     return this.#worker.close(graceMs);
   }
+}
+
+function mustNotWaitHere(word: number): boolean {
+  return !hasPayload(word) || isFua(word);
 }
 
 const NO_SEGMENTS = new Uint32Array(0);

@@ -1,5 +1,5 @@
 // The I/Os of one path between `issue` and `kick`, in arrays side by side: nothing is allocated for one. They are
-// contiguous in memory and no flushes; everything else does not wait for the kick.
+// contiguous reads and writes; everything else does not wait for the kick.
 
 /** As many as a path may have in flight. */
 const ENTRIES = 1024;
@@ -9,7 +9,7 @@ export class Collected {
   /** Of all of them together. */
   totalBytes = 0;
   readonly ids: Uint32Array = new Uint32Array(ENTRIES);
-  readonly operations: Uint8Array = new Uint8Array(ENTRIES);
+  readonly operations: Uint32Array = new Uint32Array(ENTRIES);
   readonly positions: Float64Array = new Float64Array(ENTRIES);
   readonly lengths: Uint32Array = new Uint32Array(ENTRIES);
   readonly addresses: Uint32Array = new Uint32Array(ENTRIES);

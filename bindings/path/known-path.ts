@@ -1,9 +1,13 @@
-// What is known of a path from its opening on, and never changes: shared by all loops and wrappers.
+// What is known of a path from its opening on, shared by all loops and wrappers. Only its limits may change later.
 
+import { changedLimits } from './limits.ts';
 import type { Path } from './path.ts';
 import type { PathLimits } from './reference.ts';
 
-export type PathFacts = Pick<Path, 'word' | 'sizeBytes' | 'isReadOnly' | 'hasCache' | 'cacheKey' | 'depth' | 'limits'> & {
+export type PathFacts = Pick<
+  Path,
+  'word' | 'sizeBytes' | 'isReadOnly' | 'hasCache' | 'hasFua' | 'cacheKey' | 'depth' | 'limits'
+> & {
   readonly queue: 'request' | 'bio';
 };
 
@@ -14,8 +18,11 @@ export abstract class KnownPath implements PathFacts {
   readonly hasCache: boolean;
   readonly cacheKey: string;
   readonly depth: number;
-  readonly limits: PathLimits;
   readonly queue: 'request' | 'bio';
+  readonly hasFua: boolean;
+  /** Told after limits have changed. One listener: the device that owns the path. */
+  onLimits: (() => void) | undefined;
+  #limits: PathLimits;
 
   constructor(facts: PathFacts) {
     this.word = facts.word;
@@ -24,8 +31,23 @@ export abstract class KnownPath implements PathFacts {
     this.hasCache = facts.hasCache;
     this.cacheKey = facts.cacheKey;
     this.depth = facts.depth;
-    this.limits = facts.limits;
+    this.hasFua = facts.hasFua === true;
+    this.#limits = facts.limits;
     this.queue = facts.queue;
+  }
+
+  get limits(): PathLimits {
+    return this.#limits;
+  }
+
+  /** I/O that was issued before is judged by the limits of then. Throws `ERR_RQDM_ARGUMENT` and changes nothing. */
+  setLimits(changes: Partial<PathLimits>): void {
+    this.takeLimits(changedLimits(this.#limits, changes));
+  }
+
+  protected takeLimits(limits: PathLimits): void {
+    this.#limits = limits;
+    this.onLimits?.();
   }
 }
 

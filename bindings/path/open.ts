@@ -1,38 +1,47 @@
-// From a word of a table to a path: backend, loop, wrappers.
+// From a word of a table to a path: storage, loop, wrappers.
 //
 // Which loop:
 //   null:            answered inside, without a thread, unless its word says `mode=`
 //   mem:             inline, as memory never waits, unless its word says `mode=`
+//   sim:             its own (simulated-path.ts)
 //   files            the word's `mode=`, else the mapper's mode. `auto` means worker for `direct=1`, block devices,
 //                    network file systems and under fault wrappers
-// Wrappers, from the inside: delay, then error. So an error comes at once and takes no server's time.
+// Wrappers, from the inside: tear, delay, flaky, error, hang. So a torn write takes its time; an error comes at once and
+// takes no server's; rules win over chance; and what hangs has not begun at all.
 
 import { RqdmError } from '../errors.ts';
 import { RealTime } from '../time/real-time.ts';
 import type { Time } from '../time/time.ts';
 import { AutoPath } from './auto-path.ts';
-import { type BackendDescription, createBackend, type ModuleDescription } from './backend/backend.ts';
+import { createBackend } from './backend/backend.ts';
 import { MemoryRegistry } from './backend/memory.ts';
-import { openFile } from './backend/open-file.ts';
 import { DelayPath, type SerialServer } from './fault/delay.ts';
 import { ErrorPath, FaultSwitch, FaultSwitches } from './fault/error.ts';
+import { FlakyPath } from './fault/flaky.ts';
+import { HangPath, HangSwitches } from './fault/hang.ts';
+import { SeededRandom } from './fault/random.ts';
+import { TearPath } from './fault/tear.ts';
 import { InlinePath } from './inline-path.ts';
-import type { KnownPath, PathFacts } from './known-path.ts';
+import type { KnownPath } from './known-path.ts';
+import { type OpenedBackend, openBackend } from './open-backend.ts';
 import type { Path, PathMode, PathSink } from './path.ts';
 import type { PathPool } from './pool.ts';
 import type { SharedMemory } from './shared-memory.ts';
+import { SimulatedPath, serviceOfRule } from './simulated-path.ts';
 import { type BackingWord, parseBackingWord } from './word.ts';
 import { WorkerPath } from './worker-path.ts';
+import type { OpenInner } from './wrapper-path.ts';
 
 /** What the paths of one mapper share by name. */
 export interface PathRegistries {
   readonly memories: MemoryRegistry;
   readonly servers: Map<string, SerialServer>;
   readonly faultSwitches: FaultSwitches;
+  readonly hangs: HangSwitches;
 }
 
 export function createPathRegistries(): PathRegistries {
-  return { memories: new MemoryRegistry(), servers: new Map(), faultSwitches: new FaultSwitches() };
+  return { memories: new MemoryRegistry(), servers: new Map(), faultSwitches: new FaultSwitches(), hangs: new HangSwitches() };
 }
 
 export interface OpenPathOptions {
@@ -49,16 +58,7 @@ export interface OpenPathOptions {
   readonly time?: Time;
 }
 
-interface OpenedBackend {
-  readonly facts: PathFacts;
-  readonly description: Exclude<BackendDescription, ModuleDescription>;
-  /** Its calls may wait for long: `auto` does not make them on the main thread. */
-  readonly mayWait: boolean;
-  readonly release: () => void;
-}
-
-const MAX_SECTORS_DEFAULT = 2560;
-const MAX_SEGMENTS_DEFAULT = 128;
+type Wrap = (openInner: OpenInner, sink: PathSink) => Path & KnownPath;
 
 /** Throws RqdmError: `ERR_RQDM_WORD`, `ERR_RQDM_NOT_ALLOWED`, or `ERR_RQDM_OPEN` with the system's error as cause. */
 export function openPath(word: string, options: OpenPathOptions): Path {
@@ -66,22 +66,38 @@ export function openPath(word: string, options: OpenPathOptions): Path {
   if (options.allow !== undefined && !options.allow(word)) {
     throw new RqdmError('ERR_RQDM_NOT_ALLOWED', `${word}: not allowed here`);
   }
-  const backend = openBackend(parsed, options);
-  const hasWrapper = parsed.delay !== undefined || parsed.errors !== undefined || parsed.switchName !== undefined;
-  let open = (sink: PathSink): Path & KnownPath => openLoop(parsed, backend, hasWrapper, sink, options);
-  const { delay } = parsed;
-  if (delay !== undefined) {
+  const isReadOnly = parsed.isReadOnly || options.isReadOnly === true;
+  const backend = openBackend(parsed, isReadOnly, options.registries.memories);
+  const wraps = wrapsOf(parsed, options);
+  let open: OpenInner = (sink) => openLoop(parsed, backend, wraps.length > 0, sink, options);
+  for (const wrap of wraps) {
     const openInner = open;
-    const server = parsed.serial === undefined ? undefined : serverNamed(options.registries.servers, parsed.serial);
-    open = (sink) => new DelayPath(openInner, sink, delay, server, options.time ?? new RealTime());
-  }
-  if (parsed.errors !== undefined || parsed.switchName !== undefined) {
-    const openInner = open;
-    const faultSwitch =
-      parsed.switchName === undefined ? new FaultSwitch() : options.registries.faultSwitches.get(parsed.switchName);
-    open = (sink) => new ErrorPath(openInner, sink, parsed.errors ?? [], faultSwitch);
+    open = (sink) => wrap(openInner, sink);
   }
   return open(options.sink);
+}
+
+/** From the inside. */
+function wrapsOf(parsed: BackingWord, options: OpenPathOptions): Wrap[] {
+  const { registries } = options;
+  const { tear, delay, serial, flaky, errors, switchName, hangName } = parsed;
+  const wraps: Wrap[] = [];
+  if (tear !== undefined) wraps.push((openInner, sink) => new TearPath(openInner, sink, tear));
+  if (delay !== undefined) {
+    const server = serial === undefined ? undefined : serverNamed(registries.servers, serial);
+    const time = options.time ?? new RealTime();
+    wraps.push((openInner, sink) => new DelayPath(openInner, sink, delay, server, time));
+  }
+  if (flaky !== undefined) wraps.push((openInner, sink) => new FlakyPath(openInner, sink, flaky));
+  if (errors !== undefined || switchName !== undefined) {
+    const faultSwitch = switchName === undefined ? new FaultSwitch() : registries.faultSwitches.get(switchName);
+    wraps.push((openInner, sink) => new ErrorPath(openInner, sink, errors ?? [], faultSwitch));
+  }
+  if (hangName !== undefined) {
+    const hangSwitch = registries.hangs.get(hangName);
+    wraps.push((openInner, sink) => new HangPath(openInner, sink, hangSwitch));
+  }
+  return wraps;
 }
 
 function openLoop(
@@ -93,6 +109,7 @@ function openLoop(
 ): Path & KnownPath {
   const { facts, description, release } = opened;
   const { arenaMemory, pool } = options;
+  if (parsed.kind === 'simulated') return openSimulated(parsed, opened, sink, options);
   const isFile = parsed.kind === 'file';
   const mode = parsed.mode ?? (isFile ? options.mode : 'inline');
   const isInstant = parsed.kind === 'null' && !hasWrapper && parsed.mode === undefined;
@@ -107,69 +124,15 @@ function openLoop(
   );
 }
 
-function openBackend(parsed: BackingWord, options: OpenPathOptions): OpenedBackend {
-  const isReadOnly = parsed.isReadOnly || options.isReadOnly === true;
-  if (parsed.kind === 'file') return openFileBackend(parsed, isReadOnly);
-  const blockBytes = parsed.blockBytes ?? 512;
-  if (parsed.kind === 'null') {
-    const sizeBytes = parsed.sizeBytes as number;
-    const facts = factsOf(parsed, sizeBytes, isReadOnly, false, `null:${sizeBytes}`, blockBytes, blockBytes);
-    return { facts, description: { kind: 'null', sizeBytes, isReadOnly }, mayWait: false, release: () => {} };
-  }
-  const { memories } = options.registries;
-  const buffer = memories.hold(parsed.name, parsed.sizeBytes);
-  return {
-    facts: factsOf(parsed, buffer.byteLength, isReadOnly, false, `mem:${parsed.name}`, blockBytes, blockBytes),
-    description: { kind: 'memory', buffer, isReadOnly },
-    mayWait: false,
-    release: () => memories.letGo(parsed.name),
-  };
-}
-
-function openFileBackend(parsed: BackingWord, isReadOnly: boolean): OpenedBackend {
-  const file = openFile(parsed, isReadOnly);
-  return {
-    facts: factsOf(
-      parsed,
-      file.description.sizeBytes,
-      isReadOnly,
-      true,
-      file.cacheKey,
-      file.logicalBlockBytes,
-      file.physicalBlockBytes,
-    ),
-    description: file.description,
-    mayWait: parsed.isDirect || file.isBlockDevice || file.isRemote,
-    release: () => file.close(),
-  };
-}
-
-function factsOf(
-  parsed: BackingWord,
-  sizeBytes: number,
-  isReadOnly: boolean,
-  hasCache: boolean,
-  cacheKey: string,
-  logicalBlockBytes: number,
-  physicalBlockBytes: number,
-): PathFacts {
-  const isUncached = parsed.cache === 'none';
-  return {
-    word: parsed.word,
-    sizeBytes,
-    isReadOnly,
-    hasCache: hasCache && !isUncached,
-    cacheKey: parsed.cache === undefined || isUncached ? cacheKey : `cache:${parsed.cache}`,
-    depth: parsed.depth,
-    queue: parsed.queue,
-    limits: {
-      maxSectors: parsed.maxSectors ?? MAX_SECTORS_DEFAULT,
-      maxSegments: parsed.maxSegments ?? MAX_SEGMENTS_DEFAULT,
-      chunkSectors: 0,
-      logicalBlockSectors: logicalBlockBytes / 512,
-      physicalBlockSectors: physicalBlockBytes / 512,
-    },
-  };
+function openSimulated(parsed: BackingWord, opened: OpenedBackend, sink: PathSink, options: OpenPathOptions): Path & KnownPath {
+  const { service = { fixedMs: 0, byteMs: 0 }, servers = 1, seed } = parsed;
+  const random = seed === undefined ? undefined : new SeededRandom(seed);
+  return new SimulatedPath(opened.facts, sink, options.time ?? new RealTime(), {
+    serviceNs: serviceOfRule(service, random),
+    servers,
+    medium: { backend: createBackend(opened.description), arenaMemory: options.arenaMemory },
+    release: opened.release,
+  });
 }
 
 function serverNamed(servers: Map<string, SerialServer>, name: string): SerialServer {

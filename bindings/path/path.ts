@@ -38,6 +38,7 @@ export interface Path {
   readonly cacheKey: string;
   /** I/Os it takes at a time, 1 … 1024. */
   readonly depth: number;
+  /** As they are now: see `setLimits`. */
   readonly limits: PathLimits;
   /** `?queue=`: whether the device owns a queue of requests or takes bios as they come. Missing: request. */
   readonly queue?: 'request' | 'bio';
@@ -66,6 +67,13 @@ export interface Path {
   ): void;
   /** The batch is over. A path may have waited for this to look at it as a whole. */
   kick(): void;
+  /**
+   * Changes limits of an open path, as a device does that has learnt what it can take; `onLimits` is told. Throws
+   * `ERR_RQDM_ARGUMENT` that names the limit and its range, and changes nothing then.
+   */
+  setLimits(changes: Partial<PathLimits>): void;
+  /** Told after `limits` have changed. One listener: the device that owns the path. */
+  onLimits: (() => void) | undefined;
   /** I/Os issued and not yet answered. */
   readonly inFlight: number;
   /** Waits for what is in flight (at most `graceMs`), then lets go of everything. A second call returns the same promise. */

@@ -45,6 +45,8 @@ export class PoolTasks {
   #loaded: Piscina | undefined;
   readonly #running = new Set<Promise<unknown>>();
   #isClosed = false;
+  /** Settles when all threads are really gone: never, while one sits in a system call. */
+  #destroyed: Promise<void> | undefined;
 
   constructor(options: PoolTasksOptions) {
     this.#options = options;
@@ -72,6 +74,8 @@ export class PoolTasks {
       await this.#runTask(pool, thread);
       return { error: undefined };
     } catch (error) {
+      // Piscina gives tasks up before their threads are gone. Until then a thread may still write where it was told to.
+      await this.#destroyed;
       return { error: error ?? new Error('unknown') };
     }
   }
@@ -105,7 +109,8 @@ export class PoolTasks {
     if (this.#pool === undefined) return;
     try {
       // The end of a thread inside a system call never comes: it is not waited for longer than graceMs.
-      await within(graceMs, (await this.#pool).destroy());
+      this.#destroyed = (await this.#pool).destroy();
+      await within(graceMs, this.#destroyed);
     } catch {
       // It could not be loaded, and every I/O has been told so.
     }

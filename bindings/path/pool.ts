@@ -4,21 +4,22 @@
 // Sharing: paths share a few threads; one whose calls turn out slow gets threads of its own (seating.ts).
 // Life:    threads start at the first dispatch. A ring's task ends after an idle time and is run again when there is work.
 //          While I/O is in flight a timer that holds the event loop keeps the process alive, otherwise nothing does.
-// Death:   a thread that is gone is fenced: all that was in flight on it ends with STATUS_TRANSPORT, the next I/O starts
-//          a fresh thread.
+// Death:   a thread that is gone is fenced: what was in flight on it ends with STATUS_TRANSPORT, the next I/O starts a
+//          fresh thread. What paths had waiting behind the call of another one that it died in goes on elsewhere.
 // Hanging: no answer for `hangMs`. Node cannot end a thread inside a system call, so it is left alone and written off:
 //            not begun, of the path that hangs   STATUS_TIMEOUT: it was never performed, nor will be
 //            not begun, of other paths           moved to another thread
 //            begun, a read or flush              STATUS_TIMEOUT, and the payload's range is quarantined
-//            begun, a write                      held until the thread answers or leaves (rule 11); after
-//                                                `unknownFateMs` STATUS_UNKNOWN_FATE, and quarantined
+//            begun, a write (or what else        held until the thread answers or leaves (rule 11); after
+//            changes what is stored)             `unknownFateMs` STATUS_UNKNOWN_FATE, and quarantined
 //          What the thread answers later is counted in `lateAnswers` and otherwise ignored.
 
-import { OPERATION_WRITE, STATUS_TIMEOUT, STATUS_TRANSPORT, STATUS_UNKNOWN_FATE } from '../../assembly/abi.ts';
+import { STATUS_TIMEOUT, STATUS_TRANSPORT, STATUS_UNKNOWN_FATE } from '../../assembly/abi.ts';
+import { hasPayload, isWriting } from './operation.ts';
 import type { PathSink } from './path.ts';
 import { PoolTasks, type RunOutcome } from './pool-tasks.ts';
 import { BELL_ARMED, BELL_BYTES, BELL_WAKE, ringBell } from './ring.ts';
-import type { LooseEntry, PoolClient, RingThread } from './ring-thread.ts';
+import { type LooseEntry, type PoolClient, type RingThread, segmentsOf } from './ring-thread.ts';
 import { type Lane, type PoolSeat, Seating } from './seating.ts';
 import { ShareJudges } from './share-judge.ts';
 import type { SharedMemory } from './shared-memory.ts';
@@ -198,9 +199,21 @@ export class PathPool {
       if (this.#closing === undefined || thread.inFlight === 0) return;
     }
     if (outcome.error !== undefined) this.#options.report?.('a path worker is gone', outcome.error);
-    for (const entry of thread.takeBack()) this.#settle(entry, STATUS_TRANSPORT);
-    this.#seating.replace(thread);
+    this.#buryThread(thread);
     this.#wakeTouched();
+  }
+
+  #buryThread(thread: RingThread): void {
+    const entries = thread.takeBack();
+    const fatal = this.#closing === undefined ? entries.find((entry) => entry.isTaken) : undefined;
+    this.#seating.replace(thread);
+    const moved = new Set<RingThread>();
+    for (const entry of entries) {
+      // Each death takes at least the call with it in which it happened, so nothing is moved for ever.
+      if (fatal === undefined || entry.isTaken || entry.client === fatal.client) this.#settle(entry, STATUS_TRANSPORT);
+      else moved.add(this.#submitAgain(entry));
+    }
+    for (const other of moved) this.kick(other);
   }
 
   #settle(entry: LooseEntry, status: number, goodBytes = 0): void {
@@ -287,10 +300,11 @@ export class PathPool {
   #giveUp(held: HeldEntry): void {
     this.#held.delete(held);
     this.#quarantine(held.entry, held.gone);
-    this.#settle(held.entry, held.entry.operation === OPERATION_WRITE ? STATUS_UNKNOWN_FATE : STATUS_TIMEOUT);
+    this.#settle(held.entry, isWriting(held.entry.operation) ? STATUS_UNKNOWN_FATE : STATUS_TIMEOUT);
   }
 
   #quarantine(entry: LooseEntry, gone: Promise<void>): void {
+    if (!hasPayload(entry.operation)) return;
     if (entry.segments === undefined) {
       this.#options.quarantine(entry.address, entry.bytes, gone);
       return;
@@ -313,14 +327,14 @@ export class PathPool {
       if (closing === undefined) this.#seating.isolate(seat);
     }
     this.#stuckThreads++;
-    if (closing === undefined) {
+    if (closing === undefined && this.#closing === undefined) {
       const of = stuck === undefined ? '' : ` (path ${stuck.client.word})`;
       this.#options.report?.(`a path worker has not answered for ${this.#options.hangMs} ms${of}; its thread is left behind`);
     }
     const moved = new Set<RingThread>();
     for (const entry of entries) {
       const isHung = hung === undefined || entry.client === hung;
-      if (entry.isTaken && (entry.operation === OPERATION_WRITE || !isHung)) {
+      if (entry.isTaken && (isWriting(entry.operation) || !isHung)) {
         this.#held.add({ entry, deadlineMs: thread.progressAtMs + this.#options.unknownFateMs, gone });
       } else if (isHung) {
         if (entry.isTaken) this.#quarantine(entry, gone);
@@ -336,7 +350,6 @@ export class PathPool {
   #submitAgain(entry: LooseEntry): RingThread {
     const { thread, handle } = (this.#seating.seatOf(entry.client) as PoolSeat).lanes[0];
     const { segments } = entry;
-    const count = segments === undefined ? 1 : segments.length / 2;
     thread.submit(
       handle,
       entry.id,
@@ -344,7 +357,7 @@ export class PathPool {
       entry.position,
       entry.bytes,
       entry.address,
-      count,
+      segmentsOf(entry),
       segments ?? new Uint32Array(0),
       0,
     );
@@ -393,6 +406,12 @@ export class PathPool {
     for (const thread of this.#threads) thread.stop();
     clearInterval(this.#watchdog);
     await this.#tasks.close(graceMs);
+    // Tasks that have ended are told of in this turn.
+    await new Promise((resolve) => setImmediate(resolve));
+    // What is left sits in threads that cannot be ended: of a write nobody knows.
+    for (const thread of [...this.#threads]) if (thread.inFlight > 0) this.#abandon(thread);
+    for (const held of [...this.#held]) this.#giveUp(held);
+    this.#wakeTouched();
     this.#isWatchdogHeld = false;
   }
 }

@@ -8,6 +8,7 @@
 
 import { STATUS_OK } from '../../assembly/abi.ts';
 import type { BackendDescription } from './backend/backend.ts';
+import { hasPayload, hasRanges, pairsOf } from './operation.ts';
 import type { PathSink } from './path.ts';
 import {
   CLAIM_DONE,
@@ -57,12 +58,18 @@ export interface LooseEntry {
   readonly position: number;
   readonly bytes: number;
   readonly address: number;
-  /** Pairs (address, bytes) when scattered; undefined when contiguous. */
+  /** Pairs (address, bytes) when scattered, two for each of several ranges of a DISCARD; undefined when contiguous. */
   readonly segments: Uint32Array | undefined;
   /** True when the worker has begun with it: nobody knows what it has done, and it may still use the payload. */
   readonly isTaken: boolean;
   /** Its count in the ring, to find a late answer; -1 if it was never there. */
   readonly count: number;
+}
+
+/** As `issue` counts them: pieces of memory, or ranges. */
+export function segmentsOf({ operation, segments }: LooseEntry): number {
+  if (segments === undefined) return 1;
+  return hasRanges(operation, segments.length / 2) ? segments.length / 4 : segments.length / 2;
 }
 
 /** If shared batches come sooner one after the other, the worker looks for the next one twice as long before it sleeps. */
@@ -155,7 +162,7 @@ export class RingThread {
         position,
         bytes,
         address,
-        segments: segments === 1 ? undefined : table.slice(2 * index, 2 * (index + segments)),
+        segments: segments > 1 ? table.slice(2 * index, 2 * (index + pairsOf(operation, segments))) : undefined,
         isTaken: false,
         count: -1,
       });
@@ -177,10 +184,11 @@ export class RingThread {
     if (((this.#submitted - this.#completed) | 0) === RING_ENTRIES) return false;
     let segment = 0;
     if (segments > 1) {
-      segment = this.#placeSegments(segments);
+      const pairs = pairsOf(operation, segments);
+      segment = this.#placeSegments(pairs);
       if (segment < 0) return false;
       const { segments: area } = this.ring;
-      for (let i = 0; i < 2 * segments; i++) area[2 * segment + i] = table[2 * index + i];
+      for (let i = 0; i < 2 * pairs; i++) area[2 * segment + i] = table[2 * index + i];
     }
     const { words } = this.ring;
     const at = (this.#submitted & (RING_ENTRIES - 1)) * ENTRY_WORDS;
@@ -304,7 +312,8 @@ export class RingThread {
     while (this.#completed !== completed) {
       const at = (this.#completed & (RING_ENTRIES - 1)) * ENTRY_WORDS;
       const client = this.#clients[words[at + ENTRY_HANDLE]];
-      if (words[at + ENTRY_SEGMENTS] > 1) this.#segmentTail = words[at + ENTRY_SEGMENT] + words[at + ENTRY_SEGMENTS];
+      const segments = words[at + ENTRY_SEGMENTS];
+      if (segments > 1) this.#segmentTail = words[at + ENTRY_SEGMENT] + pairsOf(words[at + ENTRY_OPERATION], segments);
       this.#completed = (this.#completed + 1) | 0;
       if (words[at + ENTRY_CLAIM] === CLAIM_TAKEN_OVER) {
         this.#takenOver--;
@@ -315,7 +324,9 @@ export class RingThread {
         last = client;
         if (!touched.includes(client.sink)) touched.push(client.sink);
       }
-      const micros = words[at + ENTRY_CLAIM] - CLAIM_DONE;
+      // A path is judged by calls whose size explains their time: reads, writes, flushes.
+      const isMeasured = hasPayload(words[at + ENTRY_OPERATION]) || words[at + ENTRY_LENGTH] === 0;
+      const micros = isMeasured ? words[at + ENTRY_CLAIM] - CLAIM_DONE : -1;
       client.settle(words[at + ENTRY_ID], words[at + ENTRY_STATUS], words[at + ENTRY_GOOD], words[at + ENTRY_LENGTH], micros);
     }
     if (this.#segmentTail === this.#segmentHead) this.#segmentTail = this.#segmentHead = 0;
@@ -326,7 +337,7 @@ export class RingThread {
   #refill(nowMs: number): void {
     let moved = 0;
     for (const entry of this.#overflow) {
-      const segments = entry.segments === undefined ? 1 : entry.segments.length / 2;
+      const segments = segmentsOf(entry);
       const handle = this.#clients.indexOf(entry.client);
       if (
         !this.#write(
@@ -358,7 +369,7 @@ export class RingThread {
       const client = this.#clients[words[at + ENTRY_HANDLE]];
       if (client === undefined || claim === CLAIM_TAKEN_OVER) continue;
       const first = 2 * words[at + ENTRY_SEGMENT];
-      const pairs = words[at + ENTRY_SEGMENTS];
+      const pairs = pairsOf(words[at + ENTRY_OPERATION], words[at + ENTRY_SEGMENTS]);
       entries.push({
         client,
         id: words[at + ENTRY_ID],
@@ -366,7 +377,7 @@ export class RingThread {
         position: doubles[at >>> 1],
         bytes: words[at + ENTRY_LENGTH],
         address: words[at + ENTRY_ADDRESS],
-        segments: pairs > 1 ? area.slice(first, first + 2 * pairs) : undefined,
+        segments: pairs > 0 ? area.slice(first, first + 2 * pairs) : undefined,
         isTaken: claim === CLAIM_TAKEN || claim >= CLAIM_DONE,
         count,
       });

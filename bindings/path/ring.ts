@@ -12,13 +12,14 @@
 // entry, 48 bytes; the worker answers in place, as it works in order:
 //   0          8    12          16      20        24         28        32       36      40       44
 //   | position | id | operation | bytes | address | segments | segment | handle | claim | status | good bytes |   f64, then u32
+//   `operation` is the whole word: flags << 8 beside it.
 //   `claim`: 0 new, 1 taken by the worker, 2 taken back by the main thread, 3 taken over by it. Set by compare-exchange, so
 //   that an entry behind one that hangs is either never performed or known to be performing. After the answer it holds
 //   the call's microseconds, plus CLAIM_DONE.
 //     taken back   the ring ends here: the worker stops
 //     taken over   the main thread has performed it itself (sharing): the worker passes over it
 //
-// segments: pairs (address, bytes) for scattered entries. A run of pairs does not wrap; it is free again when its entry
+// segments: pairs (address, bytes) for scattered entries, two pairs for each range of a DISCARD (operation.ts). A run of pairs does not wrap; it is free again when its entry
 // has completed.
 //
 // The bell is one for all rings of a pool: the worker rings it once a batch, and only if the main thread has armed it.

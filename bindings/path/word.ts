@@ -3,6 +3,8 @@
 //   /some/file   ./file   ../file   file:/some/file?direct=1      a regular file or block device
 //   mem:NAME?size=64M                                             memory, shared by all who name it
 //   null:64M                                                      answers at once and holds nothing
+//   sim:NAME?size=64M&service=200us+2us/KiB&servers=1             memory that takes its time by the mapper's clock, for
+//                                                                 simulations and tests (simulated-path.ts)
 //
 // with options behind `?`, separated by `&` (word-options.ts), and a `#label` at the very end that tells two paths to
 // the same storage apart. What a file's own name may contain is settled by looking:
@@ -27,7 +29,7 @@ export type { WordOptions } from './word-options.ts';
 export interface BackingWord extends Readonly<WordOptions> {
   /** As given. */
   readonly word: string;
-  readonly kind: 'file' | 'memory' | 'null';
+  readonly kind: 'file' | 'memory' | 'null' | 'simulated';
   /** The file's path, the memory's name, or nothing. */
   readonly name: string;
   readonly label: string | undefined;
@@ -42,7 +44,7 @@ const WRAPPER_HINT = 'expected /some/file, ./file, file:/some/file, mem:NAME?siz
 /** Whether a word of a table names a backing path. `/dev/mapper/NAME` and all other words name devices of the mapper. */
 export function isBackingWord(word: string): boolean {
   if (word.startsWith('/dev/mapper/')) return false;
-  return /^(\/|\.\/|\.\.\/|file:|mem:|null:)/.test(word);
+  return /^(\/|\.\/|\.\.\/|file:|mem:|null:|sim:)/.test(word);
 }
 
 /** For an unknown word that is also a file on disk: `did you mean ./disk.img?`; otherwise undefined. */
@@ -58,7 +60,8 @@ export function parseBackingWord(word: string, exists: FileExists = existsSync):
     const hint = relativeFileHint(word, exists);
     throw new RqdmError('ERR_RQDM_WORD', `${word}: not a backing path: ${hint ?? WRAPPER_HINT}`);
   }
-  if (word.startsWith('mem:')) return parseMemoryWord(word);
+  if (word.startsWith('mem:')) return parseMemoryWord(word, 'mem:', 'memory');
+  if (word.startsWith('sim:')) return parseMemoryWord(word, 'sim:', 'simulated');
   if (word.startsWith('null:')) return parseNullWord(word);
   return parseFileWord(word, exists);
 }
@@ -85,16 +88,16 @@ function parseFileWord(word: string, exists: FileExists): BackingWord {
   return finish(word, 'file', rest, label, '');
 }
 
-function parseMemoryWord(word: string): BackingWord {
-  const { rest, label } = splitLabel(word.slice('mem:'.length));
+function parseMemoryWord(word: string, scheme: string, kind: 'memory' | 'simulated'): BackingWord {
+  const { rest, label } = splitLabel(word.slice(scheme.length));
   const { name, text } = splitOptions(rest);
   if (!isName(name)) {
     throw new RqdmError(
       'ERR_RQDM_WORD',
-      `${word}: '${name}' cannot name a memory: expected letters, digits, _ . -, as in mem:NAME?size=64M`,
+      `${word}: '${name}' cannot name a memory: expected letters, digits, _ . -, as in ${scheme}NAME?size=64M`,
     );
   }
-  return finish(word, 'memory', name, label, text);
+  return finish(word, kind, name, label, text);
 }
 
 function parseNullWord(word: string): BackingWord {
@@ -133,7 +136,46 @@ function finish(word: string, kind: BackingWord['kind'], name: string, label: st
       `${word}: option 'serial' names a server, but 'delay' is missing: expected delay=…&serial=${options.serial}`,
     );
   }
+  checkSimulated(word, kind, options);
+  checkAbilities(word, kind, options);
   return { word, kind, name, label, ...options };
+}
+
+function checkSimulated(word: string, kind: BackingWord['kind'], options: WordOptions): void {
+  const { service, servers, seed, keepsData } = options;
+  const given = Object.entries({ service, servers, seed, data: keepsData }).find(([, value]) => value !== undefined);
+  if (kind !== 'simulated' && given !== undefined) {
+    throw new RqdmError('ERR_RQDM_WORD', `${word}: option '${given[0]}' is for sim:`);
+  }
+  if (keepsData === false && options.sizeBytes === undefined) {
+    throw new RqdmError('ERR_RQDM_WORD', `${word}: option 'size' is missing: expected one, as nothing is kept that has a size`);
+  }
+  if (kind === 'simulated' && options.mode !== undefined) {
+    throw new RqdmError('ERR_RQDM_WORD', `${word}: option 'mode' is for calls that may wait: sim: has no thread and no mode`);
+  }
+}
+
+/** How discards and zeros are taken may be said only where they are. */
+function checkAbilities(word: string, kind: BackingWord['kind'], options: WordOptions): void {
+  const { maxDiscardBytes, discardGranularityBytes, discardAlignmentBytes, discardSegments, maxWriteZeroesBytes } = options;
+  const how = {
+    max_discard: maxDiscardBytes,
+    discard_granularity: discardGranularityBytes,
+    discard_alignment: discardAlignmentBytes,
+    discard_segments: discardSegments,
+  };
+  const given = Object.entries(how).find(([, value]) => value !== undefined);
+  if (given !== undefined && (options.discard ?? discardOf(kind)) === 'none') {
+    throw new RqdmError('ERR_RQDM_WORD', `${word}: option '${given[0]}', but there is no DISCARD here: expected discard=zeros`);
+  }
+  if (maxWriteZeroesBytes !== undefined && options.writeZeroes === 'none') {
+    throw new RqdmError('ERR_RQDM_WORD', `${word}: option 'max_write_zeroes', but 'write_zeroes=none': expected one of them`);
+  }
+}
+
+/** What DISCARD does where the word says nothing. */
+export function discardOf(kind: BackingWord['kind']): 'zeros' | 'none' {
+  return kind === 'file' ? 'none' : 'zeros';
 }
 
 /** Why a file with a `?` in its name was not found, when options may have been meant; otherwise undefined. */

@@ -29,9 +29,15 @@ class SlowBench extends PathBench {
       },
     };
     const arenaMemory = (): { buffer: ArrayBufferLike } => this.arena.memory;
-    const buffer = new SharedArrayBuffer(2 ** 20);
+    const memory = new Uint8Array(new SharedArrayBuffer(2 ** 20));
     const inline = new InlinePath(inner, backend, this.sink, arenaMemory, false, () => {});
-    const worker = new WorkerPath(inner, { kind: 'memory', buffer, isReadOnly: false }, this.sink, this.pool, () => {});
+    const worker = new WorkerPath(
+      inner,
+      { kind: 'memory', memory, isReadOnly: false, abilities: 0 },
+      this.sink,
+      this.pool,
+      () => {},
+    );
     this.path = this.own(new AutoPath(inline, worker, () => this.ms));
   }
 

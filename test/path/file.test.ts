@@ -107,7 +107,15 @@ test('no space left is an error of its own class', () => {
   if (process.platform !== 'linux') return skipAloud('there is no /dev/full');
   const fd = openSync('/dev/full', 'r+');
   try {
-    const backend = new FileBackend({ kind: 'file', fd, bufferedFd: fd, sizeBytes: 2 ** 20, isReadOnly: false, alignment: 1 });
+    const backend = new FileBackend({
+      kind: 'file',
+      fd,
+      bufferedFd: fd,
+      sizeBytes: 2 ** 20,
+      isReadOnly: false,
+      alignment: 1,
+      abilities: 0,
+    });
     const arena = new Uint8Array(8192);
     assert.is(backend.perform(arena, OPERATION_WRITE, 0, 4096, 0, 1, new Uint32Array(0), 0), STATUS_NOSPC);
     assert.is(backend.goodBytes, 0);
@@ -120,7 +128,15 @@ test('no space left is an error of its own class', () => {
 test('a descriptor that is gone means offline', () =>
   withBench((bench) => {
     const fd = openSync(bench.file('disk', 4096), 'r+');
-    const backend = new FileBackend({ kind: 'file', fd, bufferedFd: fd, sizeBytes: 4096, isReadOnly: false, alignment: 1 });
+    const backend = new FileBackend({
+      kind: 'file',
+      fd,
+      bufferedFd: fd,
+      sizeBytes: 4096,
+      isReadOnly: false,
+      alignment: 1,
+      abilities: 0,
+    });
     closeSync(fd);
     assert.is(backend.perform(new Uint8Array(512), OPERATION_READ, 0, 512, 0, 1, new Uint32Array(0), 0), STATUS_OFFLINE);
     assert.is(backend.perform(new Uint8Array(512), OPERATION_FLUSH, 0, 0, 0, 1, new Uint32Array(0), 0), STATUS_OFFLINE);

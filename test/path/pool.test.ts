@@ -1,269 +1,15 @@
-// Threads that hang, die, are slow, or are shared.
+// Threads that are shared, slow, idle, or have much to do.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import {
-  OPERATION_READ,
-  OPERATION_WRITE,
-  STATUS_IOERR,
-  STATUS_OK,
-  STATUS_TIMEOUT,
-  STATUS_TRANSPORT,
-  STATUS_UNKNOWN_FATE,
-} from '../../assembly/abi.ts';
-import type { PathPoolOptions } from '../../bindings/path/pool.ts';
-import { WorkerPath } from '../../bindings/path/worker-path.ts';
-import { PathBench } from '../support/sink.ts';
-import {
-  ACTION_EXIT,
-  ACTION_NONE,
-  ACTION_THROW,
-  ACTION_WAIT,
-  ACTION_WAIT_THEN_FILL,
-  GATE_ACTION,
-  GATE_MICROS,
-  GATE_OPEN,
-  GATE_PERFORMED,
-  GATE_SECTOR,
-} from './gate-backend.ts';
+import { OPERATION_READ, STATUS_IOERR, STATUS_OK, STATUS_TRANSPORT } from '../../assembly/abi.ts';
+import { ACTION_THROW, ACTION_WAIT, GATE_MICROS, GATE_PERFORMED } from './gate-backend.ts';
+import { open, performed, setTrap, TRAP, withGates } from './gate-bench.ts';
 
 const test = suite('path: pool');
 
-/** The sector where the gate acts; far from where other I/O goes. */
-const TRAP = 1000;
-
-class Clock {
-  ms = 1000;
-  readonly now = (): number => this.ms;
-}
-
-class GateBench extends PathBench {
-  readonly clock: Clock;
-  releases = 0;
-
-  constructor(options: Partial<PathPoolOptions> = {}, clock = new Clock()) {
-    super({ now: clock.now, ...options });
-    this.clock = clock;
-  }
-
-  gatePath(name: string): { path: WorkerPath; gate: Int32Array } {
-    const gate = new Int32Array(new SharedArrayBuffer(64));
-    const facts = {
-      word: name,
-      sizeBytes: 2 ** 30,
-      isReadOnly: false,
-      hasCache: false,
-      cacheKey: name,
-      depth: 128,
-      queue: 'request',
-      limits: { maxSectors: 2560, maxSegments: 128, chunkSectors: 0, logicalBlockSectors: 1, physicalBlockSectors: 1 },
-    } as const;
-    const description = { kind: 'module', url: new URL('./gate-backend.js', import.meta.url).href, data: gate.buffer } as const;
-    const path = new WorkerPath(facts, description, this.sink, this.pool, () => this.releases++);
-    return { path: this.own(path), gate };
-  }
-
-  /** Moves the clock and looks, as the pool's timer would. */
-  pass(ms: number): void {
-    this.clock.ms += ms;
-    this.pool.watch();
-  }
-}
-
-function setTrap(gate: Int32Array, action: number): void {
-  gate[GATE_SECTOR] = TRAP;
-  Atomics.store(gate, GATE_ACTION, action);
-}
-
-function open(gate: Int32Array): void {
-  Atomics.store(gate, GATE_ACTION, ACTION_NONE);
-  Atomics.store(gate, GATE_OPEN, 1);
-  Atomics.notify(gate, GATE_OPEN);
-}
-
-async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 2));
-}
-
-/** Until the worker has begun its `count`th call. */
-function performed(gate: Int32Array, count: number): Promise<void> {
-  return until(() => Atomics.load(gate, GATE_PERFORMED) >= count);
-}
-
-async function withBench(body: (bench: GateBench) => Promise<void>, options: Partial<PathPoolOptions> = {}): Promise<void> {
-  const bench = new GateBench(options);
-  try {
-    await body(bench);
-  } finally {
-    await bench.close();
-  }
-}
-
-test('a read that hangs is answered with a timeout, its range is quarantined and its late answer ignored', () =>
-  withBench(async (bench) => {
-    const { path, gate } = bench.gatePath('a');
-    setTrap(gate, ACTION_WAIT_THEN_FILL);
-    const address = bench.arena.allocate(4096);
-    const id = bench.issue(path, OPERATION_READ, TRAP * 512, 4096, address);
-    path.kick();
-    await performed(gate, 1);
-    bench.pass(29_999);
-    assert.is(bench.sink.count, 0);
-    bench.pass(1);
-    assert.equal(bench.sink.only(id), { status: STATUS_TIMEOUT, goodSectors: 0 });
-    assert.is(path.inFlight, 0);
-    assert.is(bench.pool.stuckThreads, 1);
-    assert.ok(bench.sink.wakes > 0);
-    // The owner lets go of the range, but nobody gets it.
-    bench.arena.free(address, 4096);
-    assert.is(bench.arena.quarantinedBytes, 4096);
-    const others: number[] = [];
-    for (let at = bench.arena.allocate(4096); at >= 0; at = bench.arena.allocate(4096)) others.push(at);
-    assert.not(others.includes(address));
-    open(gate);
-    await until(() => bench.arena.quarantinedBytes === 0);
-    assert.is(bench.arena.bytes[address], 0xbb, 'the stuck thread did write there');
-    assert.is(bench.pool.lateAnswers, 1);
-    assert.is(bench.pool.stuckThreads, 0);
-    assert.is(bench.sink.count, 1);
-  }));
-
-test('a write that hangs is held, and answered as its thread answers', () =>
-  withBench(async (bench) => {
-    const { path, gate } = bench.gatePath('a');
-    setTrap(gate, ACTION_WAIT);
-    const id = bench.issue(path, OPERATION_WRITE, TRAP * 512, 4096, bench.arena.allocate(4096));
-    path.kick();
-    await performed(gate, 1);
-    bench.pass(30_000);
-    assert.is(bench.sink.count, 0);
-    assert.is(path.inFlight, 1);
-    open(gate);
-    await bench.sink.until(1);
-    assert.equal(bench.sink.only(id), { status: STATUS_OK, goodSectors: 8 });
-    assert.is(bench.pool.lateAnswers, 0);
-    assert.is(bench.arena.quarantinedBytes, 0);
-  }));
-
-test('a write held too long ends with an unknown fate, and its payload is quarantined', () =>
-  withBench(async (bench) => {
-    const { path, gate } = bench.gatePath('a');
-    setTrap(gate, ACTION_WAIT);
-    const address = bench.arena.allocate(4096);
-    const id = bench.issue(path, OPERATION_WRITE, TRAP * 512, 4096, address);
-    path.kick();
-    await performed(gate, 1);
-    bench.pass(30_000);
-    bench.pass(29_999);
-    assert.is(bench.sink.count, 0);
-    bench.pass(1);
-    assert.equal(bench.sink.only(id), { status: STATUS_UNKNOWN_FATE, goodSectors: 0 });
-    bench.arena.free(address, 4096);
-    assert.is(bench.arena.quarantinedBytes, 4096);
-    open(gate);
-    await until(() => bench.arena.quarantinedBytes === 0);
-    assert.is(bench.pool.lateAnswers, 1);
-    assert.is(bench.sink.count, 1);
-  }));
-
-test('what waits behind a call that hangs is never performed later, and goes on elsewhere if it is of another path', () =>
-  withBench(
-    async (bench) => {
-      const stuck = bench.gatePath('stuck');
-      const well = bench.gatePath('well');
-      setTrap(stuck.gate, ACTION_WAIT);
-      const base = bench.arena.allocate(4096 * 4);
-      const hanging = bench.issue(stuck.path, OPERATION_READ, TRAP * 512, 4096, base);
-      const behind = bench.issue(stuck.path, OPERATION_WRITE, 0, 4096, base + 4096);
-      const others = [
-        bench.issue(well.path, OPERATION_READ, 0, 4096, base + 8192),
-        bench.issue(well.path, OPERATION_WRITE, 8192, 4096, base + 12288),
-      ];
-      stuck.path.kick();
-      well.path.kick();
-      await performed(stuck.gate, 1);
-      bench.pass(30_000);
-      assert.is(bench.sink.only(hanging).status, STATUS_TIMEOUT);
-      assert.is(bench.sink.only(behind).status, STATUS_TIMEOUT);
-      await bench.sink.until(4);
-      for (const id of others) assert.equal(bench.sink.only(id), { status: STATUS_OK, goodSectors: 8 });
-      // The path that hung has a fresh thread of its own.
-      bench.issue(stuck.path, OPERATION_READ, 0, 4096, base + 4096);
-      stuck.path.kick();
-      await bench.sink.until(5);
-      assert.is(Atomics.load(stuck.gate, GATE_PERFORMED), 2);
-      open(stuck.gate);
-      await until(() => bench.pool.stuckThreads === 0);
-      assert.is(Atomics.load(stuck.gate, GATE_PERFORMED), 2, 'the write behind was not performed afterwards');
-      assert.is(bench.sink.count, 5);
-    },
-    { sharedThreads: 1 },
-  ));
-
-test('a path that hangs every thread is barred until one is back', () =>
-  withBench(async (bench) => {
-    const { path, gate } = bench.gatePath('a');
-    setTrap(gate, ACTION_WAIT);
-    const address = bench.arena.allocate(4096);
-    for (let i = 1; i <= 4; i++) {
-      bench.issue(path, OPERATION_READ, TRAP * 512, 4096, address);
-      path.kick();
-      await performed(gate, i);
-      bench.pass(30_000);
-    }
-    assert.is(bench.sink.count, 4);
-    const barred = bench.issue(path, OPERATION_READ, 0, 4096, address);
-    assert.is(bench.sink.only(barred).status, STATUS_TIMEOUT);
-    assert.is(Atomics.load(gate, GATE_PERFORMED), 4);
-    open(gate);
-    await until(() => bench.pool.stuckThreads === 0);
-    bench.issue(path, OPERATION_READ, 0, 4096, address);
-    path.kick();
-    await bench.sink.until(6);
-    assert.is(bench.sink.only(6).status, STATUS_OK);
-  }));
-
-test('a thread that dies is fenced: what was in flight there ends with a transport error, the next I/O has a fresh thread', () =>
-  withBench(async (bench) => {
-    const { path, gate } = bench.gatePath('a');
-    const base = bench.arena.allocate(4096 * 8);
-    bench.issue(path, OPERATION_READ, 0, 4096, base);
-    path.kick();
-    await bench.sink.until(1);
-    setTrap(gate, ACTION_EXIT);
-    const before = bench.issue(path, OPERATION_READ, 0, 4096, base);
-    const fatal = bench.issue(path, OPERATION_WRITE, TRAP * 512, 4096, base + 4096);
-    const after = bench.issue(path, OPERATION_READ, 8192, 4096, base + 8192);
-    path.kick();
-    await bench.sink.until(4);
-    assert.is(bench.sink.only(before).status, STATUS_OK, 'what was done before counts');
-    assert.equal(bench.sink.only(fatal), { status: STATUS_TRANSPORT, goodSectors: 0 });
-    assert.equal(bench.sink.only(after), { status: STATUS_TRANSPORT, goodSectors: 0 });
-    assert.is(bench.arena.quarantinedBytes, 0);
-    assert.is(bench.reports.length, 1);
-    Atomics.store(gate, GATE_ACTION, ACTION_NONE);
-    const next = bench.issue(path, OPERATION_READ, TRAP * 512, 4096, base);
-    path.kick();
-    await bench.sink.until(5);
-    assert.is(bench.sink.only(next).status, STATUS_OK);
-  }));
-
-test('a held write whose thread dies ends with a transport error', () =>
-  withBench(async (bench) => {
-    const { path, gate } = bench.gatePath('a');
-    setTrap(gate, ACTION_WAIT);
-    const id = bench.issue(path, OPERATION_WRITE, TRAP * 512, 4096, bench.arena.allocate(4096));
-    path.kick();
-    await performed(gate, 1);
-    bench.pass(30_000);
-    assert.is(bench.sink.count, 0);
-    await bench.pool.close(10);
-    await bench.sink.until(1);
-    assert.is(bench.sink.only(id).status, STATUS_TRANSPORT);
-  }));
-
 test('a backend that throws costs its own I/O only', () =>
-  withBench(async (bench) => {
+  withGates(async (bench) => {
     const { path, gate } = bench.gatePath('a');
     setTrap(gate, ACTION_THROW);
     const base = bench.arena.allocate(8192);
@@ -276,7 +22,7 @@ test('a backend that throws costs its own I/O only', () =>
   }));
 
 test('a slow path gets a thread of its own', () =>
-  withBench(
+  withGates(
     async (bench) => {
       const slow = bench.gatePath('slow');
       const quick = bench.gatePath('quick');
@@ -303,7 +49,7 @@ test('a slow path gets a thread of its own', () =>
   ));
 
 test('no thread is started before there is work, and no more than there is work for', () =>
-  withBench(
+  withGates(
     async (bench) => {
       const path = bench.open('mem:a?size=1M&mode=worker');
       assert.is(bench.pool.threads, 0);
@@ -318,7 +64,7 @@ test('no thread is started before there is work, and no more than there is work 
   ));
 
 test('a path attached while its thread works is served by it', () =>
-  withBench(
+  withGates(
     async (bench) => {
       const first = bench.gatePath('first');
       const base = bench.arena.allocate(8192);
@@ -337,7 +83,7 @@ test('a path attached while its thread works is served by it', () =>
   ));
 
 test('a ring with more I/O or segments than it holds keeps the rest waiting, in order', () =>
-  withBench(
+  withGates(
     async (bench) => {
       const path = bench.open('mem:a?size=1M&mode=worker');
       const base = bench.arena.allocate(512 * 64);
@@ -358,7 +104,7 @@ test('a ring with more I/O or segments than it holds keeps the rest waiting, in 
   ));
 
 test('a batch wakes the sink few times, not once an I/O', () =>
-  withBench(async (bench) => {
+  withGates(async (bench) => {
     const path = bench.open('mem:a?size=1M&mode=worker');
     const base = bench.arena.allocate(4096);
     for (let i = 0; i < 100; i++) bench.issue(path, OPERATION_READ, 0, 512, base);
@@ -369,7 +115,7 @@ test('a batch wakes the sink few times, not once an I/O', () =>
   }));
 
 test('without Atomics.waitAsync answers come by a message port', () =>
-  withBench(
+  withGates(
     async (bench) => {
       const path = bench.open('mem:a?size=1M&mode=worker');
       const base = bench.arena.allocate(4096);
@@ -383,7 +129,7 @@ test('without Atomics.waitAsync answers come by a message port', () =>
   ));
 
 test('a task that ended by idling is run again when there is work', () =>
-  withBench(
+  withGates(
     async (bench) => {
       const path = bench.open('mem:a?size=1M&mode=worker');
       const base = bench.arena.allocate(4096);
@@ -397,29 +143,14 @@ test('a task that ended by idling is run again when there is work', () =>
     { idleMs: 4 },
   ));
 
-test('closing a path answers what its thread will not, and keeps its descriptors until the thread is back', () =>
-  withBench(async (bench) => {
-    const { path, gate } = bench.gatePath('a');
-    setTrap(gate, ACTION_WAIT);
-    const address = bench.arena.allocate(8192);
-    const read = bench.issue(path, OPERATION_READ, TRAP * 512, 4096, address);
-    const write = bench.issue(path, OPERATION_WRITE, 0, 4096, address + 4096);
-    path.kick();
-    await performed(gate, 1);
-    await path.close(5);
-    assert.is(bench.sink.only(read).status, STATUS_TIMEOUT);
-    assert.is(bench.sink.only(write).status, STATUS_TIMEOUT);
-    assert.is(bench.releases, 0);
-    open(gate);
-    await until(() => bench.releases === 1);
-  }));
-
 test('I/O after the pool has been closed ends with a transport error', () =>
-  withBench(async (bench) => {
+  withGates(async (bench) => {
     const path = bench.open('mem:a?size=1M&mode=worker');
     await bench.pool.close();
     const answer = await bench.run(path, OPERATION_READ, 0, 4096, [bench.arena.allocate(4096), 4096]);
     assert.is(answer.status, STATUS_TRANSPORT);
   }));
+
+test.run();
 
 test.run();

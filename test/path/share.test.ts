@@ -86,9 +86,9 @@ class ShareBench extends PathBench {
   }
 
   memoryPath(): { path: AutoPath; memory: Uint8Array } {
-    const buffer = new SharedArrayBuffer(FACTS.sizeBytes);
-    const description = { kind: 'memory', buffer, isReadOnly: false } as const;
-    return { path: this.path(description, createBackend(description)), memory: new Uint8Array(buffer) };
+    const memory = new Uint8Array(new SharedArrayBuffer(FACTS.sizeBytes));
+    const description = { kind: 'memory', memory, isReadOnly: false, abilities: 0 } as const;
+    return { path: this.path(description, createBackend(description)), memory };
   }
 
   /** `count` I/Os, the first at the trap. Returns the id of the first. */
@@ -302,9 +302,9 @@ for (const [seed, name, options] of SEEDS) {
       const random = createRandom(seed);
       const { path: a, memory } = bench.memoryPath();
       const b = bench.path(
-        { kind: 'memory', buffer: memory.buffer as SharedArrayBuffer, isReadOnly: false },
+        { kind: 'memory', memory, isReadOnly: false, abilities: 0 },
         {
-          ...createBackend({ kind: 'memory', buffer: memory.buffer as SharedArrayBuffer, isReadOnly: false }),
+          ...createBackend({ kind: 'memory', memory, isReadOnly: false, abilities: 0 }),
           perform: createPerform(memory),
         },
       );
@@ -325,7 +325,7 @@ for (const [seed, name, options] of SEEDS) {
 const lull = new Int32Array(new SharedArrayBuffer(4));
 
 function createPerform(memory: Uint8Array): Backend['perform'] {
-  const own = createBackend({ kind: 'memory', buffer: memory.buffer as SharedArrayBuffer, isReadOnly: false });
+  const own = createBackend({ kind: 'memory', memory, isReadOnly: false, abilities: 0 });
   return (...call) => own.perform(...call);
 }
 

@@ -20,7 +20,7 @@ const only =
     names.includes(name);
 
 test('backing words are told from names of devices', () => {
-  for (const word of ['/a', './a', '../a', 'file:/a', 'file:a', 'mem:x?size=1M', 'null:1M', '/dev/sda'])
+  for (const word of ['/a', './a', '../a', 'file:/a', 'file:a', 'mem:x?size=1M', 'null:1M', 'sim:x?size=1M', '/dev/sda'])
     assert.ok(isBackingWord(word), word);
   for (const word of ['a', '8:0', '/dev/mapper/a', 'disk.img', '', 'nbd://h/x']) assert.not(isBackingWord(word), word);
 });
@@ -57,6 +57,18 @@ test('a delay has a fixed part and one for each KiB or MiB', () => {
   assert.equal(parseBackingWord('null:1M?delay=200us+2us/KiB', nothing).delay, { fixedMs: 0.2, byteMs: 0.002 / 1024 });
   assert.equal(parseBackingWord('null:1M?delay=4ms', nothing).delay, { fixedMs: 4, byteMs: 0 });
   assert.equal(parseBackingWord('null:1M?delay=1ms/MiB', nothing).delay, { fixedMs: 0, byteMs: 1 / 2 ** 20 });
+});
+
+test('a simulated device has a service, servers, a seed, and may keep nothing', () => {
+  const parsed = parseBackingWord('sim:a?size=1M&service=1ms&servers=4&seed=9&data=0#left', nothing);
+  assert.equal([parsed.kind, parsed.name, parsed.label, parsed.sizeBytes], ['simulated', 'a', 'left', 2 ** 20]);
+  assert.equal([parsed.service, parsed.servers, parsed.seed, parsed.keepsData], [{ fixedMs: 1, byteMs: 0 }, 4, 9, false]);
+});
+
+test('chance has a seed and a rate, and says what of', () => {
+  const parsed = parseBackingWord('null:1M?flaky=7:5‰:transport,io&tear=8/3&hang=cable', nothing);
+  assert.equal(parsed.flaky, { seed: 7, rate: 0.005, statuses: [STATUS_TRANSPORT, STATUS_IOERR] });
+  assert.equal([parsed.tear, parsed.hangName], [{ seed: 8, every: 3 }, 'cable']);
 });
 
 test('error rules name operation, status, frequency and place', () => {

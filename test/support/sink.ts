@@ -3,8 +3,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { OPERATION_DISCARD } from '../../assembly/abi.ts';
 import { Arena } from '../../bindings/device/arena.ts';
 import { createPathRegistries, type OpenPathOptions, openPath, type PathRegistries } from '../../bindings/path/open.ts';
+import { writeRange } from '../../bindings/path/operation.ts';
 import type { Path, PathMode, PathSink } from '../../bindings/path/path.ts';
 import { PathPool, type PathPoolOptions } from '../../bindings/path/pool.ts';
 
@@ -111,6 +113,25 @@ export class PathBench {
     path.kick();
     await this.sink.until(before + 1);
     return this.sink.only(id);
+  }
+
+  /** A DISCARD of ranges (sector, sectors), from issue to answer. */
+  async discard(path: Path, ranges: readonly (readonly [sector: number, sectors: number])[], flags = 0): Promise<Answer> {
+    const id = ++this.#id;
+    const before = this.sink.count;
+    this.issueDiscard(path, id, ranges, flags);
+    path.kick();
+    await this.sink.until(before + 1);
+    return this.sink.only(id);
+  }
+
+  /** As the core does: one range stands in the call itself, several in the table. */
+  issueDiscard(path: Path, id: number, ranges: readonly (readonly [sector: number, sectors: number])[], flags = 0): void {
+    const table = new Uint32Array(2 + 4 * ranges.length).fill(7);
+    for (const [i, [sector, sectors]] of ranges.entries()) writeRange(table, 1 + 2 * i, sector, sectors);
+    const bytes = ranges.reduce((sum, [, sectors]) => sum + sectors * 512, 0);
+    path.issue(id, OPERATION_DISCARD | (flags << 8), ranges[0][0] * 512, bytes, 0xffff_fe00, ranges.length, table, 1);
+    table.fill(0xffff_ffff);
   }
 
   bytes(address: number, length: number): Buffer {

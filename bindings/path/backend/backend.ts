@@ -25,9 +25,10 @@ export interface Backend {
    */
   goodBytes: number;
   /**
-   * One I/O, start to end; returns a `STATUS_*` and throws nothing. `arena` views all of the arena. The payload lies at
-   * `address` when `segments` is 1, else in `segments` pairs (address, bytes) of `table` from pair `index` on.
-   * Pieces beyond `bytes` are left alone.
+   * One I/O, start to end; returns a `STATUS_*` and throws nothing. `arena` views all of the arena. `operation` is the
+   * word of `Path.issue`, flags and all. The payload lies at `address` when `segments` is 1, else in `segments` pairs
+   * (address, bytes) of `table` from pair `index` on; pieces beyond `bytes` are left alone. A DISCARD of several segments
+   * has its ranges there instead, two pairs each, and `bytes` is their sum.
    */
   perform(
     arena: Uint8Array,

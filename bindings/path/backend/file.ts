@@ -12,21 +12,29 @@
 //   payload not aligned in memory        → one copy through an aligned buffer
 //   position or length not aligned       → the same file's buffered descriptor (the kernel keeps both coherent)
 // Neither happens to sectors in leases of the arena on a device of 512-byte blocks.
+//
+// What Node has no call for (fallocate, BLKDISCARD) is done by what it has:
+//   WRITE_ZEROES  zeros are written, from one fixed buffer, piece by piece. Space is not given back
+//   DISCARD       the same where `discard=zeros` asked for it; otherwise there is none
+//   FUA           the write, then fdatasync, in one call; only asked for where the word says `fua=1`
 
 import { fdatasyncSync, readSync, readvSync, writeSync, writevSync } from 'node:fs';
 import {
   OPERATION_FLUSH,
   OPERATION_READ,
+  OPERATION_WRITE,
   STATUS_BEYOND_END,
   STATUS_IOERR,
   STATUS_NOSPC,
+  STATUS_NOTSUPP,
   STATUS_OK,
   STATUS_READ_ONLY,
 } from '../../../assembly/abi.ts';
 import { statusOfError } from '../errno.ts';
+import { hasRanges, isAble, isFua, OPERATION_MASK, rangeSector, rangeSectors } from '../operation.ts';
 import { createSharedMemory } from '../shared-memory.ts';
 import type { Backend } from './backend.ts';
-import { fillZeros } from './zeros.ts';
+import { fillZeros, writtenZeros } from './zeros.ts';
 
 const SECTOR_BYTES = 512;
 
@@ -41,6 +49,8 @@ export interface FileDescription {
   readonly isReadOnly: boolean;
   /** What memory, position and length must be multiples of on `fd`; 1 without O_DIRECT. */
   readonly alignment: number;
+  /** `ABILITY_*` bits. */
+  readonly abilities: number;
 }
 
 export class FileBackend implements Backend {
@@ -50,6 +60,7 @@ export class FileBackend implements Backend {
   readonly #sizeBytes: number;
   readonly #isReadOnly: boolean;
   readonly #alignment: number;
+  readonly #abilities: number;
   #bounce: Uint8Array | undefined;
 
   constructor(description: FileDescription) {
@@ -58,11 +69,12 @@ export class FileBackend implements Backend {
     this.#sizeBytes = description.sizeBytes;
     this.#isReadOnly = description.isReadOnly;
     this.#alignment = description.alignment;
+    this.#abilities = description.abilities;
   }
 
   perform(
     arena: Uint8Array,
-    operation: number,
+    word: number,
     position: number,
     bytes: number,
     address: number,
@@ -70,6 +82,7 @@ export class FileBackend implements Backend {
     table: Uint32Array,
     index: number,
   ): number {
+    const operation = word & OPERATION_MASK;
     this.goodBytes = 0;
     try {
       // The common case first: a read well before the end, into one piece.
@@ -83,13 +96,58 @@ export class FileBackend implements Backend {
         fdatasyncSync(this.#fd);
         return STATUS_OK;
       }
-      if (operation !== OPERATION_READ && this.#isReadOnly) return STATUS_READ_ONLY;
-      if (position + bytes > this.#sizeBytes)
-        return this.#performAtEnd(arena, operation, position, bytes, address, segments, table, index);
-      return this.#move(arena, operation, position, bytes, address, segments, table, index);
+      if (operation !== OPERATION_READ) {
+        if (operation !== OPERATION_WRITE && !isAble(this.#abilities, operation)) return STATUS_NOTSUPP;
+        if (this.#isReadOnly) return STATUS_READ_ONLY;
+        if (operation !== OPERATION_WRITE) return this.#zeroAll(word, position, bytes, segments, table, index);
+      }
+      const status =
+        position + bytes > this.#sizeBytes
+          ? this.#performAtEnd(arena, operation, position, bytes, address, segments, table, index)
+          : this.#move(arena, operation, position, bytes, address, segments, table, index);
+      return status === STATUS_OK && isFua(word) ? this.#sync() : status;
     } catch (error) {
       return statusOfError(error);
     }
+  }
+
+  /** Until it is on stable storage nothing of a FUA write is done. */
+  #sync(): number {
+    this.goodBytes = 0;
+    fdatasyncSync(this.#fd);
+    return STATUS_OK;
+  }
+
+  /** WRITE_ZEROES, and DISCARD by zeros. */
+  #zeroAll(word: number, position: number, bytes: number, segments: number, table: Uint32Array, index: number): number {
+    if (!hasRanges(word, segments)) {
+      const status = this.#zero(position, bytes);
+      return status === STATUS_OK && isFua(word) ? this.#sync() : status;
+    }
+    for (let i = 0; i < segments; i++) {
+      const pair = index + 2 * i;
+      const status = this.#zero(rangeSector(table, pair) * SECTOR_BYTES, rangeSectors(table, pair) * SECTOR_BYTES);
+      if (status !== STATUS_OK) return status;
+    }
+    return STATUS_OK;
+  }
+
+  /** What lies beyond the exact end, within the last sector, is zeros anyway. Adds to goodBytes. */
+  #zero(position: number, bytes: number): number {
+    const shownSize = Math.ceil(this.#sizeBytes / SECTOR_BYTES) * SECTOR_BYTES;
+    if (position + bytes > shownSize) return STATUS_BEYOND_END;
+    const end = Math.min(position + bytes, this.#sizeBytes);
+    const zeros = writtenZeros();
+    const isAligned = position % this.#alignment === 0 && end % this.#alignment === 0;
+    let fd = isAligned ? this.#fd : this.#bufferedFd;
+    for (let at = position; at < end; ) {
+      const count = writeSync(fd, zeros, 0, Math.min(zeros.length, end - at), at);
+      if (count === 0) return STATUS_IOERR;
+      at += count;
+      this.goodBytes += count;
+      if (count % this.#alignment !== 0) fd = this.#bufferedFd;
+    }
+    return STATUS_OK;
   }
 
   /** Cases 1 and 2 of the end of a file. */

@@ -1,35 +1,47 @@
 // `mem:NAME?size=64M`: a shared buffer, the same one for all who name it.
+//
+// DISCARD and WRITE_ZEROES leave zeros. Nothing is held back, so a FUA write is as any other; with `cache=NAME` the path
+// says that it has a cache, and flushes are asked for and answered, so that caches can be tried out without a disk.
 
 import {
+  OPERATION_DISCARD,
   OPERATION_FLUSH,
   OPERATION_READ,
   OPERATION_WRITE,
   STATUS_BEYOND_END,
+  STATUS_NOTSUPP,
   STATUS_OK,
   STATUS_READ_ONLY,
 } from '../../../assembly/abi.ts';
 import { RqdmError } from '../../errors.ts';
+import { isAble, OPERATION_MASK, rangeSector, rangeSectors } from '../operation.ts';
 import type { Backend } from './backend.ts';
+import { fillZeros } from './zeros.ts';
 
 export interface MemoryDescription {
   readonly kind: 'memory';
-  readonly buffer: SharedArrayBuffer;
+  /** On shared memory where a worker is to use it. */
+  readonly memory: Uint8Array;
   readonly isReadOnly: boolean;
+  /** `ABILITY_*` bits. */
+  readonly abilities: number;
 }
 
 export class MemoryBackend implements Backend {
   goodBytes = 0;
   readonly #memory: Uint8Array;
   readonly #isReadOnly: boolean;
+  readonly #abilities: number;
 
   constructor(description: MemoryDescription) {
-    this.#memory = new Uint8Array(description.buffer);
+    this.#memory = description.memory;
     this.#isReadOnly = description.isReadOnly;
+    this.#abilities = description.abilities;
   }
 
   perform(
     arena: Uint8Array,
-    operation: number,
+    word: number,
     position: number,
     bytes: number,
     address: number,
@@ -37,9 +49,11 @@ export class MemoryBackend implements Backend {
     table: Uint32Array,
     index: number,
   ): number {
-    if (operation === OPERATION_FLUSH) return STATUS_OK;
+    const operation = word & OPERATION_MASK;
     const memory = this.#memory;
     this.goodBytes = 0;
+    if (operation !== OPERATION_READ && operation !== OPERATION_WRITE)
+      return this.#performWithoutPayload(operation, position, bytes, segments, table, index);
     if (position + bytes > memory.length) return STATUS_BEYOND_END;
     if (operation === OPERATION_WRITE && this.#isReadOnly) return STATUS_READ_ONLY;
     if (segments === 1) {
@@ -58,9 +72,36 @@ export class MemoryBackend implements Backend {
     }
     return STATUS_OK;
   }
+
+  #performWithoutPayload(
+    operation: number,
+    position: number,
+    bytes: number,
+    segments: number,
+    table: Uint32Array,
+    index: number,
+  ): number {
+    if (operation === OPERATION_FLUSH) return STATUS_OK;
+    if (!isAble(this.#abilities, operation)) return STATUS_NOTSUPP;
+    if (this.#isReadOnly) return STATUS_READ_ONLY;
+    if (segments <= 1 || operation !== OPERATION_DISCARD) return this.#zero(position, bytes);
+    for (let i = 0; i < segments; i++) {
+      const pair = index + 2 * i;
+      const status = this.#zero(rangeSector(table, pair) * 512, rangeSectors(table, pair) * 512);
+      if (status !== STATUS_OK) return status;
+    }
+    return STATUS_OK;
+  }
+
+  #zero(position: number, bytes: number): number {
+    if (position + bytes > this.#memory.length) return STATUS_BEYOND_END;
+    fillZeros(this.#memory, position, bytes);
+    this.goodBytes += bytes;
+    return STATUS_OK;
+  }
 }
 
-/** The memories of a mapper by name. One lives as long as a path holds it. */
+/** The memories of a mapper by name, scheme included (`mem:a`). One lives as long as a path holds it. */
 export class MemoryRegistry {
   readonly #memories = new Map<string, { readonly buffer: SharedArrayBuffer; holders: number }>();
 
@@ -71,20 +112,20 @@ export class MemoryRegistry {
       if (sizeBytes !== undefined && sizeBytes !== known.buffer.byteLength) {
         throw new RqdmError(
           'ERR_RQDM_WORD',
-          `mem:${name} exists with ${known.buffer.byteLength} bytes: expected the same size, not ${sizeBytes}`,
+          `${name} exists with ${known.buffer.byteLength} bytes: expected the same size, not ${sizeBytes}`,
         );
       }
       known.holders++;
       return known.buffer;
     }
     if (sizeBytes === undefined) {
-      throw new RqdmError('ERR_RQDM_WORD', `mem:${name} does not exist yet: expected a size, as in mem:${name}?size=64M`);
+      throw new RqdmError('ERR_RQDM_WORD', `${name} does not exist yet: expected a size, as in ${name}?size=64M`);
     }
     let buffer: SharedArrayBuffer;
     try {
       buffer = new SharedArrayBuffer(sizeBytes);
     } catch (cause) {
-      throw new RqdmError('ERR_RQDM_OPEN', `mem:${name}: no memory of ${sizeBytes} bytes could be had`, { cause });
+      throw new RqdmError('ERR_RQDM_OPEN', `${name}: no memory of ${sizeBytes} bytes could be had`, { cause });
     }
     this.#memories.set(name, { buffer, holders: 1 });
     return buffer;

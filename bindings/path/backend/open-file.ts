@@ -16,6 +16,7 @@ export interface OpenedFile {
   /** Smallest block it takes, in bytes. */
   readonly logicalBlockBytes: number;
   readonly physicalBlockBytes: number;
+  readonly isRotational: boolean;
   close(): void;
 }
 
@@ -38,7 +39,7 @@ const REMOTE_FILE_SYSTEMS: ReadonlySet<number> = new Set([
 ]);
 
 /** Throws `ERR_RQDM_OPEN` with the system's error as cause. */
-export function openFile(word: BackingWord, isReadOnly: boolean): OpenedFile {
+export function openFile(word: BackingWord, isReadOnly: boolean, abilities: number): OpenedFile {
   const access = isReadOnly ? constants.O_RDONLY : constants.O_RDWR;
   const bufferedFd = openDescriptor(word, access, isReadOnly);
   let directFd = -1;
@@ -48,7 +49,7 @@ export function openFile(word: BackingWord, isReadOnly: boolean): OpenedFile {
       throw new RqdmError('ERR_RQDM_OPEN', `${word.word}: is ${typeName(stat)}: expected a regular file or a block device`);
     }
     const isBlockDevice = stat.isBlockDevice();
-    const queue = isBlockDevice ? blockQueue(stat.rdev) : { logical: 512, physical: 512 };
+    const queue = isBlockDevice ? blockQueue(stat.rdev) : { logical: 512, physical: 512, isRotational: false };
     let alignment = 1;
     if (word.isDirect) {
       directFd = openDirect(word, access, isReadOnly);
@@ -59,12 +60,13 @@ export function openFile(word: BackingWord, isReadOnly: boolean): OpenedFile {
     if (sizeBytes === 0) throw new RqdmError('ERR_RQDM_OPEN', `${word.word}: is empty: expected at least one byte`);
     const logicalBlockBytes = Math.max(word.blockBytes ?? queue.logical, alignment);
     return {
-      description: { kind: 'file', fd, bufferedFd, sizeBytes, isReadOnly, alignment },
+      description: { kind: 'file', fd, bufferedFd, sizeBytes, isReadOnly, alignment, abilities },
       cacheKey: isBlockDevice ? `block:${stat.rdev}` : `${stat.dev}:${stat.ino}`,
       isBlockDevice,
       isRemote: isRemote(resolve(word.name)),
       logicalBlockBytes,
       physicalBlockBytes: Math.max(logicalBlockBytes, queue.physical),
+      isRotational: queue.isRotational,
       close() {
         closeSync(bufferedFd);
         if (fd !== bufferedFd) closeSync(fd);
@@ -153,11 +155,15 @@ function blockDeviceBytes(word: BackingWord, rdev: number): number {
   return sectors * 512;
 }
 
-function blockQueue(rdev: number): { logical: number; physical: number } {
+function blockQueue(rdev: number): { logical: number; physical: number; isRotational: boolean } {
   // A partition has no queue of its own: its disk is the folder above.
-  const read = (name: string): number =>
-    readNumber(`${sysBlock(rdev)}/queue/${name}`) ?? readNumber(`${sysBlock(rdev)}/../queue/${name}`) ?? 512;
-  return { logical: read('logical_block_size'), physical: read('physical_block_size') };
+  const read = (name: string): number | undefined =>
+    readNumber(`${sysBlock(rdev)}/queue/${name}`) ?? readNumber(`${sysBlock(rdev)}/../queue/${name}`);
+  return {
+    logical: read('logical_block_size') ?? 512,
+    physical: read('physical_block_size') ?? 512,
+    isRotational: read('rotational') === 1,
+  };
 }
 
 function isRemote(name: string): boolean {

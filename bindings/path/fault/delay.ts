@@ -1,13 +1,21 @@
 // `…?delay=200us+2us/KiB&serial=NAME`: a slower device, for tests, demos and benches.
 //
+//   disk.img?delay=4ms+10us/KiB          a seek and 100 MiB/s: what merging saves is easy to see
+//   mem:a?size=1G&delay=1ms&serial=s     two paths of one array: with the same serial they share its one server
+//
+// The fixed part is for every call, the share of the size for bytes that travel: a flush, a DISCARD and WRITE_ZEROES have
+// none. Without `delay` a call takes what it takes; there is no default.
+//
 // The I/O itself is performed when it is issued; its answer is held until a device of that speed would have given it.
 // With `serial` all paths of that NAME are one server that works on one call at a time, in the order of issue; a call
 // begins when the one before it ended, not when our timer noticed, so lateness does not add up. Without `serial` every
 // call just takes its time, as on a device without a limit.
 
 import type { Time } from '../../time/time.ts';
-import { CLOSE_GRACE_MS, IdleWait, KnownPath } from '../known-path.ts';
-import type { Path, PathSink } from '../path.ts';
+import { CLOSE_GRACE_MS, IdleWait } from '../known-path.ts';
+import { hasPayload } from '../operation.ts';
+import type { PathSink } from '../path.ts';
+import { type OpenInner, WrapperPath } from '../wrapper-path.ts';
 import type { DelayRule } from './delay-rule.ts';
 
 /** What one call at a time is served by. */
@@ -27,14 +35,10 @@ interface HeldAnswer {
 const NOT_ANSWERED = -1;
 const NS_PER_MS = 1e6;
 
-/** Stands between the inner path, whose sink it is, and the sink of the mapper. */
-export class DelayPath extends KnownPath implements Path, PathSink {
-  readonly loop = 'evented';
-  readonly #sink: PathSink;
+export class DelayPath extends WrapperPath {
   readonly #rule: DelayRule;
   readonly #server: SerialServer | undefined;
   readonly #time: Time;
-  readonly #inner: Path;
   readonly #held = new Map<number, HeldAnswer>();
   /** By due time. Mostly appended to. */
   readonly #queue: HeldAnswer[] = [];
@@ -43,26 +47,18 @@ export class DelayPath extends KnownPath implements Path, PathSink {
   readonly #idle = new IdleWait();
   #closing: Promise<void> | undefined;
 
-  /** `openInner` opens the path below on this wrapper as its sink. */
-  constructor(
-    openInner: (sink: PathSink) => Path & KnownPath,
-    sink: PathSink,
-    rule: DelayRule,
-    server: SerialServer | undefined,
-    time: Time,
-  ) {
-    const relay = new SinkRelay();
-    const inner = openInner(relay);
-    super(inner);
-    relay.target = this;
-    this.#inner = inner;
-    this.#sink = sink;
+  constructor(openInner: OpenInner, sink: PathSink, rule: DelayRule, server: SerialServer | undefined, time: Time) {
+    super(openInner, sink);
     this.#rule = rule;
     this.#server = server;
     this.#time = time;
   }
 
-  get inFlight(): number {
+  override get loop(): 'evented' {
+    return 'evented';
+  }
+
+  override get inFlight(): number {
     return this.#held.size;
   }
 
@@ -77,7 +73,8 @@ export class DelayPath extends KnownPath implements Path, PathSink {
     segmentIndex: number,
   ): void {
     const now = this.#time.now();
-    const service = Math.round((this.#rule.fixedMs + bytes * this.#rule.byteMs) * NS_PER_MS);
+    const travelling = hasPayload(operation) ? bytes : 0;
+    const service = Math.round((this.#rule.fixedMs + travelling * this.#rule.byteMs) * NS_PER_MS);
     let dueNs = now + service;
     if (this.#server !== undefined) {
       dueNs = Math.max(now, this.#server.freeAtNs) + service;
@@ -89,11 +86,11 @@ export class DelayPath extends KnownPath implements Path, PathSink {
     while (at > 0 && this.#queue[at - 1].dueNs > dueNs) at--;
     if (at === this.#queue.length) this.#queue.push(held);
     else this.#queue.splice(at, 0, held);
-    this.#inner.issue(id, operation, position, bytes, address, segments, segmentTable, segmentIndex);
+    this.inner.issue(id, operation, position, bytes, address, segments, segmentTable, segmentIndex);
   }
 
-  kick(): void {
-    this.#inner.kick();
+  override kick(): void {
+    this.inner.kick();
     this.#setTimer();
   }
 
@@ -122,64 +119,51 @@ export class DelayPath extends KnownPath implements Path, PathSink {
       due++;
       if (held.status === NOT_ANSWERED) continue;
       this.#held.delete(held.id);
-      this.#sink.answer(held.id, held.status, held.goodSectors);
+      this.sink.answer(held.id, held.status, held.goodSectors);
       answered++;
     }
     this.#queue.splice(0, due);
-    if (answered > 0) this.#sink.wake();
+    if (answered > 0) this.sink.wake();
     this.#setTimer();
     if (this.#held.size === 0) this.#idle.note();
   }
 
   /** From the inner path. */
-  answer(id: number, status: number, goodSectors: number): void {
+  override answer(id: number, status: number, goodSectors: number): void {
     const held = this.#held.get(id);
     if (held === undefined) {
       // Not ours any more: whoever counts late answers is further up.
-      this.#sink.answer(id, status, goodSectors);
+      this.sink.answer(id, status, goodSectors);
       return;
     }
     held.status = status;
     held.goodSectors = goodSectors;
     if (held.dueNs > this.#time.now() || this.#queue.includes(held)) return;
     this.#held.delete(id);
-    this.#sink.answer(id, status, goodSectors);
+    this.sink.answer(id, status, goodSectors);
   }
 
   /** From the inner path. */
-  wake(): void {
-    this.#sink.wake();
+  override wake(): void {
+    this.sink.wake();
     if (this.#held.size === 0) this.#idle.note();
   }
 
-  close(graceMs: number = CLOSE_GRACE_MS): Promise<void> {
+  override close(graceMs: number = CLOSE_GRACE_MS): Promise<void> {
     this.#closing ??= this.#close(graceMs);
     return this.#closing;
   }
 
   async #close(graceMs: number): Promise<void> {
     await this.#idle.wait(this.#held.size === 0, graceMs);
-    await this.#inner.close(graceMs);
+    await this.inner.close(graceMs);
     // Whatever is still held has been answered below by now: let it go at once.
     this.#cancelTimer?.();
     for (const held of this.#held.values()) {
-      if (held.status !== NOT_ANSWERED) this.#sink.answer(held.id, held.status, held.goodSectors);
+      if (held.status !== NOT_ANSWERED) this.sink.answer(held.id, held.status, held.goodSectors);
     }
-    if (this.#held.size > 0) this.#sink.wake();
+    if (this.#held.size > 0) this.sink.wake();
     this.#held.clear();
     this.#queue.length = 0;
-  }
-}
-
-/** A path needs its sink when it is opened, and a wrapper exists only after that. */
-export class SinkRelay implements PathSink {
-  target: PathSink | undefined;
-
-  answer(id: number, status: number, goodSectors: number): void {
-    this.target?.answer(id, status, goodSectors);
-  }
-
-  wake(): void {
-    this.target?.wake();
   }
 }

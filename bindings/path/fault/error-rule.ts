@@ -1,7 +1,7 @@
 // `error=RULE[,RULE…]`: which calls fail, and how.
 //
 //   RULE      = [OPERATION:]STATUS[/N][@SECTOR[+SECTORS]]
-//   OPERATION = read | write | flush                               without it: all three
+//   OPERATION = read | write | flush | discard | zeroes            without it: all
 //   STATUS    = io medium nospc transport target timeout offline protection reservation notsupp resource
 //   /N        = every Nth call that the rule fits (the Nth, 2Nth, …)
 //   @S+L      = only calls that touch sectors S … S+L-1 of the path (L is 1 where not said); what lies before S is done
@@ -13,7 +13,13 @@
 //
 // The first rule that fits decides.
 
-import { OPERATION_FLUSH, OPERATION_READ, OPERATION_WRITE } from '../../../assembly/abi.ts';
+import {
+  OPERATION_DISCARD,
+  OPERATION_FLUSH,
+  OPERATION_READ,
+  OPERATION_WRITE,
+  OPERATION_WRITE_ZEROES,
+} from '../../../assembly/abi.ts';
 import { STATUS_NAMES, statusOfName } from '../errno.ts';
 
 export interface ErrorRule {
@@ -27,10 +33,16 @@ export interface ErrorRule {
   readonly endSector: number;
 }
 
-const RULE = /^(?:(read|write|flush):)?([a-z]+)(?:\/(\d+))?(?:@(\d+)(?:\+(\d+))?)?$/;
-const OPERATIONS: Readonly<Record<string, number>> = { read: OPERATION_READ, write: OPERATION_WRITE, flush: OPERATION_FLUSH };
+const RULE = /^(?:(read|write|flush|discard|zeroes):)?([a-z]+)(?:\/(\d+))?(?:@(\d+)(?:\+(\d+))?)?$/;
+const OPERATIONS: Readonly<Record<string, number>> = {
+  read: OPERATION_READ,
+  write: OPERATION_WRITE,
+  flush: OPERATION_FLUSH,
+  discard: OPERATION_DISCARD,
+  zeroes: OPERATION_WRITE_ZEROES,
+};
 
-export const ERROR_EXPECTED: string = `[read:|write:|flush:]STATUS[/N][@SECTOR[+SECTORS]] with STATUS one of ${STATUS_NAMES.join(', ')}`;
+export const ERROR_EXPECTED: string = `[read:|write:|flush:|discard:|zeroes:]STATUS[/N][@SECTOR[+SECTORS]] with STATUS one of ${STATUS_NAMES.join(', ')}`;
 
 /** undefined when the text is no list of error rules. */
 export function parseErrorRules(text: string): ErrorRule[] | undefined {

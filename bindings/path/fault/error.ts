@@ -1,14 +1,15 @@
 // `…?error=RULES` and `…?switch=NAME`: a path that fails, by rule or at the turn of a switch.
 //
 // A call that is to fail at a place inside it is performed up to there, so what is reported as good was really done.
-// The switch wins over the rules. What is in flight when a switch is turned is answered as it comes.
+// A DISCARD of several ranges that touches the place fails as a whole, and nothing of it is done. The switch wins over
+// the rules. What is in flight when a switch is turned is answered as it comes.
 
 import { OPERATION_FLUSH } from '../../../assembly/abi.ts';
 import { RqdmError } from '../../errors.ts';
 import { STATUS_NAMES, statusOfName } from '../errno.ts';
-import { KnownPath } from '../known-path.ts';
-import type { Path, PathSink } from '../path.ts';
-import { SinkRelay } from './delay.ts';
+import { hasRanges, OPERATION_MASK, rangeSector, rangeSectors } from '../operation.ts';
+import type { PathSink } from '../path.ts';
+import { type OpenInner, WrapperPath } from '../wrapper-path.ts';
 import type { ErrorRule } from './error-rule.ts';
 
 /** By which code lets a path fail and mends it. One switch may serve several paths. */
@@ -44,10 +45,7 @@ export class FaultSwitches {
   }
 }
 
-/** Stands between the inner path, whose sink it is, and the sink of the mapper. */
-export class ErrorPath extends KnownPath implements Path, PathSink {
-  readonly #inner: Path;
-  readonly #sink: PathSink;
+export class ErrorPath extends WrapperPath {
   readonly #rules: readonly ErrorRule[];
   /** Calls that each rule fitted so far. */
   readonly #fitted: number[];
@@ -55,29 +53,11 @@ export class ErrorPath extends KnownPath implements Path, PathSink {
   /** Calls performed in part: their status and sectors when the part has succeeded. */
   readonly #partial = new Map<number, { status: number; goodSectors: number }>();
 
-  constructor(
-    openInner: (sink: PathSink) => Path & KnownPath,
-    sink: PathSink,
-    rules: readonly ErrorRule[],
-    faultSwitch: FaultSwitch,
-  ) {
-    const relay = new SinkRelay();
-    const inner = openInner(relay);
-    super(inner);
-    relay.target = this;
-    this.#inner = inner;
-    this.#sink = sink;
+  constructor(openInner: OpenInner, sink: PathSink, rules: readonly ErrorRule[], faultSwitch: FaultSwitch) {
+    super(openInner, sink);
     this.#rules = rules;
     this.#fitted = rules.map(() => 0);
     this.#switch = faultSwitch;
-  }
-
-  get loop(): Path['loop'] {
-    return this.#inner.loop === 'instant' ? 'inline' : this.#inner.loop;
-  }
-
-  get inFlight(): number {
-    return this.#inner.inFlight;
   }
 
   /** `STATUS_*` with which everything fails from now on; undefined mends it. Same as the path's switch. */
@@ -96,59 +76,72 @@ export class ErrorPath extends KnownPath implements Path, PathSink {
     segmentIndex: number,
   ): void {
     if (this.#switch.failing !== undefined) {
-      this.#sink.answer(id, this.#switch.failing, 0);
+      this.sink.answer(id, this.#switch.failing, 0);
       return;
     }
-    const start = position / 512;
-    const rule = this.#ruleFor(operation, start, start + bytes / 512);
+    const isRanged = hasRanges(operation, segments);
+    const rule = isRanged
+      ? this.#ruleForRanges(operation, segments, segmentTable, segmentIndex)
+      : this.#ruleFor(operation, position / 512, (position + bytes) / 512);
     if (rule === undefined) {
-      this.#inner.issue(id, operation, position, bytes, address, segments, segmentTable, segmentIndex);
+      this.inner.issue(id, operation, position, bytes, address, segments, segmentTable, segmentIndex);
       return;
     }
-    const goodSectors = rule.endSector === Number.POSITIVE_INFINITY ? 0 : Math.max(0, Math.ceil(rule.startSector - start));
-    if (goodSectors === 0 || operation === OPERATION_FLUSH) {
-      this.#sink.answer(id, rule.status, 0);
+    const isEverywhere = rule.endSector === Number.POSITIVE_INFINITY;
+    const goodSectors = isEverywhere || isRanged ? 0 : Math.max(0, Math.ceil(rule.startSector - position / 512));
+    if (goodSectors === 0 || isFlush(operation)) {
+      this.sink.answer(id, rule.status, 0);
       return;
     }
     this.#partial.set(id, { status: rule.status, goodSectors });
     // Paths leave segments beyond `bytes` alone.
-    this.#inner.issue(id, operation, position, goodSectors * 512, address, segments, segmentTable, segmentIndex);
+    this.inner.issue(id, operation, position, goodSectors * 512, address, segments, segmentTable, segmentIndex);
   }
 
+  /** The first rule that fits and whose turn it is. Each rule that fits counts the call. */
   #ruleFor(operation: number, start: number, end: number): ErrorRule | undefined {
     for (let i = 0; i < this.#rules.length; i++) {
-      const rule = this.#rules[i];
-      if (rule.operation !== undefined && rule.operation !== operation) continue;
-      const isEverywhere = rule.endSector === Number.POSITIVE_INFINITY;
-      if (!isEverywhere && (operation === OPERATION_FLUSH || end <= rule.startSector || start >= rule.endSector)) continue;
-      this.#fitted[i]++;
-      if (this.#fitted[i] % rule.every === 0) return rule;
+      if (fits(this.#rules[i], operation, start, end) && this.#isDue(i)) return this.#rules[i];
     }
     return undefined;
   }
 
-  kick(): void {
-    this.#inner.kick();
+  #ruleForRanges(operation: number, ranges: number, table: Uint32Array, index: number): ErrorRule | undefined {
+    for (let i = 0; i < this.#rules.length; i++) {
+      for (let pair = index; pair < index + 2 * ranges; pair += 2) {
+        const start = rangeSector(table, pair);
+        if (!fits(this.#rules[i], operation, start, start + rangeSectors(table, pair))) continue;
+        if (this.#isDue(i)) return this.#rules[i];
+        break;
+      }
+    }
+    return undefined;
+  }
+
+  #isDue(rule: number): boolean {
+    this.#fitted[rule]++;
+    return this.#fitted[rule] % this.#rules[rule].every === 0;
   }
 
   /** From the inner path. */
-  answer(id: number, status: number, goodSectors: number): void {
+  override answer(id: number, status: number, goodSectors: number): void {
     const partial = this.#partial.size === 0 ? undefined : this.#partial.get(id);
     if (partial === undefined) {
-      this.#sink.answer(id, status, goodSectors);
+      this.sink.answer(id, status, goodSectors);
       return;
     }
     this.#partial.delete(id);
-    if (status === 0) this.#sink.answer(id, partial.status, partial.goodSectors);
-    else this.#sink.answer(id, status, goodSectors);
+    if (status === 0) this.sink.answer(id, partial.status, partial.goodSectors);
+    else this.sink.answer(id, status, goodSectors);
   }
+}
 
-  /** From the inner path. */
-  wake(): void {
-    this.#sink.wake();
-  }
+function isFlush(operation: number): boolean {
+  return (operation & OPERATION_MASK) === OPERATION_FLUSH;
+}
 
-  close(graceMs?: number): Promise<void> {
-    return this.#inner.close(graceMs);
-  }
+function fits(rule: ErrorRule, operation: number, start: number, end: number): boolean {
+  if (rule.operation !== undefined && rule.operation !== (operation & OPERATION_MASK)) return false;
+  if (rule.endSector === Number.POSITIVE_INFINITY) return true;
+  return !isFlush(operation) && end > rule.startSector && start < rule.endSector;
 }
