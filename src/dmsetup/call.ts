@@ -30,8 +30,8 @@ export interface Kernel {
   close(): void;
 }
 
-/** A device that a command is about: as the kernel is asked for it. */
-export type Asked = DeviceKey;
+/** A device that a command is about: as the kernel is asked for it, and the path that named it, if one did. */
+export type Asked = DeviceKey & { readonly path?: string };
 
 export class Call {
   readonly switches: Switches;
@@ -88,8 +88,15 @@ export class Call {
   }
 
   /** A request about a device. */
-  askOf<T>(op: string, what: string, device: Asked, fields: object = {}): Promise<T> {
-    return this.ask<T>(op, what, { device, ...fields }, device);
+  async askOf<T>(op: string, what: string, asked: Asked, fields: object = {}): Promise<T> {
+    const { path, ...device } = asked;
+    try {
+      return await this.ask<T>(op, what, { device, ...fields }, device);
+    } catch (error) {
+      // a device without a node is not even asked for
+      const isMissing = error instanceof IoctlError && error.errno === 'ENXIO' && path !== undefined;
+      throw isMissing ? new KernelToolError(`Device ${path} not found`) : error;
+    }
   }
 
   kernel(): Promise<Kernel> {

@@ -1,6 +1,6 @@
 // Commands that change a device: its tables, whether it is suspended, what it is called.
 
-import type { DeviceInformation } from '../control/protocol.ts';
+import type { TableReply } from '../control/protocol.ts';
 import type { Asked, Call } from './call.ts';
 import { tableLines } from './create.ts';
 import { eachNamedDevice } from './each-device.ts';
@@ -45,14 +45,13 @@ export async function wipeTable(call: Call): Promise<void> {
   const flags = { noflush: isForced || call.has('noflush'), nolockfs: isForced || call.has('nolockfs') };
   await eachNamedDevice(call, async ({ device }) => {
     await wipe(call, device, flags);
-    await tellIfVerbose(call, device);
   });
 }
 
 /** One `error` target of the device's size goes live. If it cannot, it does not stay in the inactive slot. */
 export async function wipe(call: Call, device: Asked, flags: { noflush: boolean; nolockfs: boolean }): Promise<void> {
-  const info = await call.askOf<DeviceInformation>('info', 'info', device);
-  await call.askOf('load', 'reload', device, { table: `0 ${info.sizeSectors} error `, readOnly: false });
+  const size = await sizeOf(call, device);
+  await call.askOf('load', 'reload', device, { table: `0 ${size} error `, readOnly: false });
   try {
     await call.askOf('resume', 'resume', device, flags);
   } catch (error) {
@@ -61,12 +60,26 @@ export async function wipe(call: Call, device: Asked, flags: { noflush: boolean;
   }
 }
 
+/** Sectors of the live table. What goes wrong is told, and shows again in the step that follows. */
+async function sizeOf(call: Call, device: Asked): Promise<string> {
+  try {
+    const { targets } = await call.askOf<TableReply>('table', 'table', device);
+    return String(targets.reduce((sum, target) => sum + BigInt(target.length), 0n));
+  } catch (error) {
+    if (!(error instanceof KernelToolError)) throw error;
+    for (const line of error.lines) call.complain(line);
+    return '0';
+  }
+}
+
 export async function rename(call: Call): Promise<void> {
+  // the last word is what it is to be called
   const words = [...call.words];
-  const word = call.isDeviceInSwitches ? undefined : words.shift();
-  const [to] = words;
-  if (to === undefined) throw new KernelToolError('Please specify the new name or UUID.');
-  const device = call.needDevice(word);
-  const fields = call.has('setuuid') ? { newUuid: mangleUuid(to, call.mangling) } : { newName: newName(to, call.mangling) };
-  await call.askOf('rename', 'rename', device, fields);
+  const to = words.pop() as string;
+  const device = call.needDevice(words[0]);
+  if (call.has('setuuid'))
+    return void (await call.askOf('rename', 'rename', device, { newUuid: mangleUuid(to, call.mangling) }));
+  const newNamed = newName(to, call.mangling);
+  if (newNamed === '') throw new KernelToolError('Non empty new name is required.');
+  await call.askOf('rename', 'rename', device, { newName: newNamed });
 }

@@ -3,7 +3,7 @@
 import type { DeviceInformation } from '../control/protocol.ts';
 import type { Call } from './call.ts';
 import { parseConcise } from './concise.ts';
-import { IoctlError, KernelToolError } from './failure.ts';
+import { KernelToolError } from './failure.ts';
 import { tellIfVerbose } from './long-info.ts';
 import { mangleUuid, newName } from './names.ts';
 import { readTable } from './table-text.ts';
@@ -85,9 +85,17 @@ async function startDevice(call: Call, device: NewDevice, made: DeviceInformatio
     await call.ask('load', 'reload', { ...key, table: device.lines.join('\n'), readOnly: device.isReadOnly }, subject);
     await call.ask('resume', 'resume', key, subject);
   } catch (error) {
-    await call.ask('remove', 'remove', key, subject).catch((second) => {
-      if (!(second instanceof IoctlError)) throw second;
-    });
+    await revert(call, subject, error);
     throw error;
+  }
+}
+
+/** Takes the device away again; throws if that fails too, with all that went wrong. */
+async function revert(call: Call, subject: { readonly name: string }, first: unknown): Promise<void> {
+  try {
+    await call.askOf('remove', 'remove', { name: subject.name });
+  } catch (second) {
+    if (!(first instanceof KernelToolError && second instanceof KernelToolError)) throw first;
+    throw new KernelToolError(...first.lines, ...second.lines, 'Failed to revert device creation.');
   }
 }

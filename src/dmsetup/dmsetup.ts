@@ -91,6 +91,10 @@ function checkSwitches({ switches, words }: CommandLine): void {
   if (switches.has('minor') !== switches.has('major')) {
     throw new CommandLineError('Please specify both major number and minor number.');
   }
+  const interval = switches.value('interval');
+  if (interval !== undefined && !/^0*[1-9]\d*$/.test(interval)) {
+    throw new CommandLineError('Interval must be a positive integer.');
+  }
   checkOptions(switches, words[0]);
 }
 

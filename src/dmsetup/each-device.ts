@@ -22,15 +22,16 @@ export async function eachNamedDevice(call: Call, work: (turn: Turn) => Promise<
 }
 
 /** The same, but without any device named all are meant; `No devices found` if there are none. */
-export async function eachDevice(call: Call, work: (turn: Turn) => Promise<void>): Promise<void> {
-  if (call.words.length > 0) {
+export async function eachDevice(call: Call, work: (turn: Turn) => Promise<void>, canSelect: boolean = true): Promise<void> {
+  const isSelecting = canSelect && call.has('select');
+  if (!isSelecting && call.words.length > 0) {
     const isOneOfMany = call.words.length > 1;
     for (const word of call.words) {
       await work({ device: call.needDevice(word), name: word, isOneOfMany, isOfAll: false });
     }
     return;
   }
-  if (call.isDeviceInSwitches) {
+  if (!isSelecting && call.isDeviceInSwitches) {
     return work({ device: call.needDevice(undefined), name: undefined, isOneOfMany: false, isOfAll: false });
   }
   let devices = await call.devices();
@@ -38,8 +39,9 @@ export async function eachDevice(call: Call, work: (turn: Turn) => Promise<void>
     call.print('No devices found\n');
     return;
   }
-  if (call.has('select')) {
-    const { selectDevices } = await import('./info.ts');
+  if (isSelecting) {
+    const { namedDevices, selectDevices } = await import('./info.ts');
+    if (call.words.length > 0 || call.isDeviceInSwitches) devices = await namedDevices(call);
     devices = await selectDevices(call, devices);
   }
   for (const { name } of devices) {

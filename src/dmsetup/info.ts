@@ -35,7 +35,8 @@ const DEFAULT_FIELDS = 'name,major,minor,attr,open,segments,events,uuid';
 
 export async function info(call: Call): Promise<void> {
   if (!call.has('columns')) {
-    await eachDevice(call, async ({ device }) => call.print(longInformation(call, await askInformation(call, device))));
+    // a selection is for columns only
+    await eachDevice(call, async ({ device }) => call.print(longInformation(call, await askInformation(call, device))), false);
     return;
   }
   await infoColumns(call);
@@ -44,22 +45,30 @@ export async function info(call: Call): Promise<void> {
 async function infoColumns(call: Call): Promise<void> {
   const { fields } = await import('./report/device-fields.ts');
   const report = new Report(fields, reportOptions(call, DEFAULT_FIELDS));
-  const infos = await chosen(call);
-  if (infos.length === 0) return call.print('No devices found\n');
-  const rows = await deviceRows(call, infos, report.usedFields);
-  call.print(report.print(rows));
+  const infos: DeviceInformation[] = [];
+  try {
+    for await (const one of chosen(call)) infos.push(one);
+    if (infos.length === 0) call.print('No devices found\n');
+  } finally {
+    // a device that does not exist ends the list: what comes before it is shown
+    if (infos.length > 0) call.print(report.print(await deviceRows(call, infos, report.usedFields)));
+  }
 }
 
 /** The devices that the words or switches name, or all. */
-async function chosen(call: Call): Promise<DeviceInformation[]> {
-  if (call.words.length === 0 && !call.isDeviceInSwitches) return call.devices();
-  const infos: DeviceInformation[] = [];
+async function* chosen(call: Call): AsyncGenerator<DeviceInformation> {
+  if (call.words.length === 0 && !call.isDeviceInSwitches) return yield* await call.devices();
   const words = call.words.length > 0 ? call.words : [undefined];
   for (const word of words) {
     const info = await askInformation(call, call.needDevice(word));
     call.shownName(info);
-    infos.push(info);
+    yield info;
   }
+}
+
+export async function namedDevices(call: Call): Promise<DeviceInformation[]> {
+  const infos: DeviceInformation[] = [];
+  for await (const one of chosen(call)) infos.push(one);
   return infos;
 }
 

@@ -24,7 +24,7 @@ export function longInformation(call: Call, info: DeviceInformation): string {
     ['State:', state + marks],
     ['Read Ahead:', info.readAheadSectors],
     ['Tables present:', tablesPresent(info)],
-    ...(call.has('noopencount') ? [] : ([['Open count:', info.openCount]] as [string, number][])),
+    ['Open count:', info.openCount],
     ['Event number:', info.eventNumber],
     ['Major, minor:', `${info.major}, ${info.minor}`],
     ['Number of targets:', info.targetCount],

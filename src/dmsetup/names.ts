@@ -1,6 +1,8 @@
 // Names of devices between user and kernel. The kernel takes nearly every byte, udev few: so dmsetup stores each other byte
 // as \xHH and shows names without that again.
 
+import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
 import { KernelToolError } from './failure.ts';
 
 export type Mangling = 'none' | 'auto' | 'hex';
@@ -76,16 +78,19 @@ export function unquote(text: string): string {
   return Buffer.from(bytes, 'latin1').toString('utf8');
 }
 
-export type NamedDevice = { readonly name: string } | { readonly number: string };
+/** As the kernel is asked for it. `path` is the word it was named by, if that was one. */
+export type NamedDevice =
+  | { readonly name: string; readonly path?: string }
+  | { readonly number: string; readonly path: string };
 
 /** The device that a word of the command line names: a name, or a node under /dev. */
 export function deviceOfWord(word: string, mangling: Mangling): NamedDevice {
   const node = /^\/dev\/dm-(\d+)$/.exec(word);
-  if (node) return { number: `253:${node[1]}` };
+  if (node) return { number: `253:${node[1]}`, path: word };
   if (!word.includes('/')) return { name: mangleName(word, mangling) };
   const name = word.startsWith(DEVICE_FOLDER) ? word.slice(DEVICE_FOLDER.length) : '/';
-  if (name.includes('/')) throw new KernelToolError(`Device ${word} not found`);
-  return { name: mangleName(name, mangling) };
+  if (name.includes('/')) throw new KernelToolError(`Device ${existsSync(word) ? basename(word) : word} not found`);
+  return { name: mangleName(name, mangling), path: word };
 }
 
 /** The name of a device to be made. */

@@ -45,5 +45,6 @@ export async function removeAll(call: Call): Promise<void> {
   for (const { name } of await call.devices()) await wipeQuietly(call, { name });
   await call.ask('remove_all', 'remove_all', { deferred: call.has('deferred') });
   const left = await call.devices();
-  if (left.length > 0) throw new KernelToolError(`Unable to remove ${left.length} device(s).`);
+  // no failure, though not all are gone
+  if (left.length > 0) call.complain(`Unable to remove ${left.length} device(s).`);
 }

@@ -3,9 +3,9 @@
 import type { TableReply, TargetLine } from '../control/protocol.ts';
 import type { Call } from './call.ts';
 import { type ConciseDevice, printConcise } from './concise.ts';
-import { eachDevice, eachNamedDevice, type Turn } from './each-device.ts';
+import { eachDevice, type Turn } from './each-device.ts';
 import { IoctlError, KernelToolError } from './failure.ts';
-import { longInformation } from './long-info.ts';
+import { askInformation, longInformation } from './long-info.ts';
 
 type Shown = 'table' | 'status';
 
@@ -100,7 +100,8 @@ async function concise(call: Call): Promise<void> {
 
 /** No target here measures anything. */
 export async function measure(call: Call): Promise<void> {
-  await eachNamedDevice(call, async ({ device }) => {
+  await eachDevice(call, async ({ device }) => {
+    await askInformation(call, device);
     await call.askOf('measure', 'measure', device);
   });
 }

@@ -24,8 +24,8 @@ interface Symbols {
 
 const ASCII: Symbols = { branch: '|-', last: '`-', bar: '| ', only: '---', first: '-+-' };
 const UTF: Symbols = { branch: '├─', last: '└─', bar: '│ ', only: '───', first: '─┬─' };
-const VT_ON = '\x0e';
-const VT_OFF = '\x0f';
+const VT_ON = '\x1b(0';
+const VT_OFF = '\x1b(B';
 const VT100: Symbols = {
   branch: `${VT_ON}tq${VT_OFF}`,
   last: `${VT_ON}mq${VT_OFF}`,
@@ -34,6 +34,7 @@ const VT100: Symbols = {
   first: `${VT_ON}qwq${VT_OFF}`,
 };
 
+const JOINT_COLUMNS = 3;
 const COLUMNS_UNKNOWN = 80;
 const ELLIPSIS = '...';
 
@@ -48,29 +49,26 @@ export async function showTree(call: Call): Promise<void> {
   for (const root of roots) printer.print(root, isInverted ? (node) => node.users : (node) => node.uses);
 }
 
-/** All nodes in the order in which the kernel's list of devices first leads to them. */
+/** All nodes in the order in which they are met: a device, what it uses, what that uses, then the next device. */
 function connect(call: Call, replies: readonly DependenciesReply[]): Node[] {
   const nodes = new Map<string, Node>();
-  const infos = new Map(replies.map(({ info }) => [numberOf(info), info]));
-  const nodeOf = (number: string, blockName: string): Node => {
-    const info = infos.get(number);
+  const replyOf = new Map(replies.map((reply) => [numberOf(reply.info), reply]));
+  const meet = (number: string, blockName: string): Node => {
     const found = nodes.get(number);
     if (found) return found;
-    const node: Node = { name: info ? call.shownName(info) : '', blockName, number, info, uses: [], users: [] };
+    const reply = replyOf.get(number);
+    const name = reply ? call.shownName(reply.info) : '';
+    const node: Node = { name, blockName, number, info: reply?.info, uses: [], users: [] };
     nodes.set(number, node);
-    return node;
-  };
-  for (const { info, dependencies } of replies) {
-    const node = nodeOf(numberOf(info), `dm-${info.minor}`);
-    for (const used of dependencies) {
-      const below = nodeOf(numberOf(used), used.blockName);
+    for (const used of reply?.dependencies ?? []) {
+      const below = meet(numberOf(used), used.blockName);
       node.uses.push(below);
       below.users.push(node);
     }
-  }
-  // roots come in the order of the list, whatever has led to them
-  const listed = replies.map(({ info }) => nodes.get(numberOf(info)) as Node);
-  return [...listed, ...[...nodes.values()].filter((node) => node.info === undefined)];
+    return node;
+  };
+  for (const { info } of replies) meet(numberOf(info), `dm-${info.minor}`);
+  return [...nodes.values()];
 }
 
 function numberOf({ major, minor }: { readonly major: number; readonly minor: number }): string {
@@ -81,6 +79,8 @@ function numberOf({ major, minor }: { readonly major: number; readonly minor: nu
 interface Place {
   readonly hasMore: readonly boolean[];
   readonly widths: readonly number[];
+  /** In compact form: on the line of the node above. */
+  readonly isInline: boolean;
 }
 
 class Printer {
@@ -102,19 +102,22 @@ class Printer {
   }
 
   print(root: Node, below: (node: Node) => readonly Node[]): void {
-    this.#printNode(root, { hasMore: [], widths: [] }, below);
+    this.#printNode(root, { hasMore: [], widths: [], isInline: false }, below);
     this.#endLine();
   }
 
   #printNode(node: Node, place: Place, below: (node: Node) => readonly Node[]): void {
     const text = this.#text(node);
     this.#line += text;
-    const widths = [...place.widths, this.#isCompact ? [...text].length : 0];
+    // of a node that stands on its parent's line the joint is counted too, as the original does
+    const joint = place.isInline ? JOINT_COLUMNS : 0;
+    const widths = [...place.widths, this.#isCompact ? [...text].length + joint : 0];
     const children = below(node).filter((child) => this.#isShown(child));
     for (const [index, child] of children.entries()) {
       const hasNext = index < children.length - 1;
-      const childPlace = { hasMore: [...place.hasMore, hasNext], widths };
-      if (this.#isCompact && index === 0) this.#line += hasNext ? this.#symbols.first : this.#symbols.only;
+      const isInline = this.#isCompact && index === 0;
+      const childPlace = { hasMore: [...place.hasMore, hasNext], widths, isInline };
+      if (isInline) this.#line += hasNext ? this.#symbols.first : this.#symbols.only;
       else {
         this.#endLine();
         this.#line = this.#prefix(childPlace);

@@ -188,7 +188,7 @@ export const VERBS: readonly Verb[] = [
     isRepeated: true,
     load: async () => (await import('./node.ts')).mangle,
   },
-  { name: 'udevcreatecookie', usage: '', wordsMin: 0, wordsMax: 0, load: async () => (await import('./node.ts')).createCookie },
+  { name: 'udevcreatecookie', usage: '', wordsMin: 0, wordsMax: 0, load: async () => (await import('./node.ts')).nothing },
   {
     name: 'udevreleasecookie',
     usage: '[<cookie>]',

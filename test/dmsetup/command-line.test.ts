@@ -105,7 +105,11 @@ test('what a command lacks is told before anything is asked', async () => {
       ['suspend', 'No device specified.'],
       ['message a x b', 'Invalid sector.'],
       ['create a/b --notable', 'Name "a/b" invalid. It contains "/".'],
-      ['info /dev/null', 'Device /dev/null not found'],
+      ['info /dev/null', 'Device null not found'],
+      ['info ./no/such', 'Device ./no/such not found'],
+      ['table /dev/mapper/nosuch', 'Device /dev/mapper/nosuch not found'],
+      ['rename a', 'No device specified.'],
+      ['rename a b/c', 'Name "b/c" invalid. It contains "/".'],
       ['create --concise a b', 'dmsetup create --concise takes at most one argument'],
       ['create --concise -u x a,,,,0', '--concise is incompatible with --[no]table, --minor, --uuid and --inactive.'],
       ['stats group', 'Group requires --regions.'],
@@ -193,6 +197,37 @@ test('remove --deferred, --retry and --force', async () => {
     assert.match((await room.dmsetup('info low')).output, /State: {13}ACTIVE \(DEFERRED REMOVE\)/);
     await room.dmsetup('remove top');
     assert.is((await room.dmsetup('ls')).output, 'No devices found\n');
+  });
+});
+
+test('what goes wrong with a wipe before a removal is told too', async () => {
+  await inRoom(async (room) => {
+    const missing = (op: string): string => `device-mapper: ${op} ioctl on nosuch  failed: No such device or address`;
+    assert.equal(
+      await room.dmsetup('remove -f nosuch'),
+      failed(missing('table'), missing('reload'), missing('remove'), 'Command failed.'),
+    );
+    assert.equal(await room.dmsetup('wipe_table nosuch'), failed(missing('table'), missing('reload'), 'Command failed.'));
+    assert.equal(await room.run(['rename', 'a', '']), failed('Non empty new name is required.', 'Command failed.'));
+  });
+});
+
+test('remove_all says how many it could not remove, and does not fail', async () => {
+  await inRoom(async (room) => {
+    await room.run(['create', 'a', '--table', '0 8 linear /dev/sda 0']);
+    const handle = room.mapper.getDevice('a')?.open();
+    assert.equal(await room.dmsetup('remove_all -f'), { status: 0, output: '', errors: 'Unable to remove 1 device(s).\n' });
+    handle?.close();
+    assert.equal(await room.dmsetup('remove_all'), { status: 0, output: '', errors: '' });
+    assert.is((await room.dmsetup('ls')).output, 'No devices found\n');
+  });
+});
+
+test('a list of columns ends where a device does not exist', async () => {
+  await inRoom(async (room) => {
+    await room.run(['create', 'a', '--table', '0 8 linear /dev/sda 0']);
+    const { status, output, errors } = await room.dmsetup('info -c --noheadings -o name a nosuch a');
+    assert.equal([status, output, errors], [1, 'a\n', 'Device does not exist.\nCommand failed.\n']);
   });
 });
 

@@ -30,7 +30,7 @@ test('a UTF-8 locale draws lines, and options choose otherwise', async () => {
   assert.is((await tree([], { LANG: 'en_US.UTF-8' }))[1], ' ├─mid (253:1)');
   assert.is((await tree([], { LC_ALL: 'C', LANG: 'en_US.UTF-8' }))[1], ' |-mid (253:1)');
   assert.is((await tree(['-o', 'ascii'], { LANG: 'en_US.UTF-8' }))[1], ' |-mid (253:1)');
-  assert.is((await tree(['-o', 'vt100']))[1], ' \x0etq\x0fmid (253:1)');
+  assert.is((await tree(['-o', 'vt100']))[1], ' \x1b(0tq\x1b(Bmid (253:1)');
 });
 
 test('inverted, from what uses nothing to what nothing uses', async () => {
@@ -55,6 +55,15 @@ test('attributes stand behind a mapped device, and compact form makes way for th
 
 test('in compact form a first child stands on the line of its parent', async () => {
   assert.equal(await tree(['-o', 'compact,nodevice']), ['top-+-mid---low', '    `-low']);
+});
+
+test('below a node on the line of its parent branches are indented as the original indents them', async () => {
+  assert.equal(await tree(['-o', 'compact']), [
+    'top (253:2)-+-mid (253:1)---low (253:0)-+- (8:16)',
+    '            |                                 `- (8:0)',
+    '            `-low (253:0)-+- (8:16)',
+    '                          `- (8:0)',
+  ]);
 });
 
 test('lines that are too long are cut, unless they may not be', async () => {

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DeviceMapper, type MapperOptions } from '../../bindings/index.ts';
+import { DeviceMapper, type MapperOptions, type PathLimits } from '../../bindings/index.ts';
 import { ControlClient } from '../../src/control/client.ts';
 import { KernelLog } from '../../src/control/kernel-log.ts';
 import { deviceOperations } from '../../src/control/operations.ts';
@@ -66,8 +66,8 @@ export class ControlRoom implements AsyncDisposable {
   }
 
   /** Memory of so many MiB under the name of a node. */
-  attach(node: string, number: string, mebibytes: number, queue: 'bio' | 'request'): void {
-    this.mapper.attach(node, `mem:${node.replace(/\W/g, '')}?size=${mebibytes}M&queue=${queue}`, { number });
+  attach(node: string, number: string, mebibytes: number, queue: 'bio' | 'request', limits: Partial<PathLimits> = {}): void {
+    this.mapper.attach(node, `mem:${node.replace(/\W/g, '')}?size=${mebibytes}M&queue=${queue}`, { number, limits });
   }
 
   /** Lines of the kernel's log since the last call. */

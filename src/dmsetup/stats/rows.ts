@@ -5,7 +5,7 @@ import type { Call } from '../call.ts';
 import { IoctlError } from '../failure.ts';
 import type { StatsRow } from '../info.ts';
 import { type Area, keyOf, listRegions, type Region, readAreas } from './regions.ts';
-import { sizeText } from './units.ts';
+import { sizeText, zeroText } from './units.ts';
 
 export interface RowOptions {
   /** Set the counters back after reading them. */
@@ -46,21 +46,36 @@ export async function statsRows(call: Call, info: DeviceInformation, options: Ro
     if (error instanceof IoctlError) return [];
     throw error;
   }
-  const asked = call.switches.value('regionid');
   const rows: StatsRow[] = [];
   for (const region of regions) {
-    if (asked !== undefined && region.id !== Number.parseInt(asked, 10)) continue;
     const ofRegion = regionFigures(call, info, region);
+    // of the areas together it is not said where they begin
+    const nowhere = { area_start: zeroText(call), area_offset: zeroText(call), obj_type: 'region' };
+    const whole = { ...ofRegion, ...areaPlace(call, region, 0, region), ...nowhere };
     if (options.isOfRegions) {
-      rows.push({ ...ofRegion, ...areaPlace(call, region, 0, region), obj_type: 'region' });
+      rows.push(whole);
       continue;
     }
     const areas = await readAreas(call, device, region.id, options.isCleared ?? false);
     for (const [index, area] of areas.entries()) {
       rows.push({ ...ofRegion, ...areaPlace(call, area, index, region), ...figures(call, area, region, options.seconds ?? 1) });
     }
+    if (areas.length > 1) rows.push({ ...whole, ...figures(call, sumOf(areas), region, options.seconds ?? 1) });
   }
   return rows;
+}
+
+function sumOf(areas: readonly Area[]): Area {
+  const [first] = areas as readonly [Area, ...Area[]];
+  const add = (into: readonly number[], more: readonly number[]): number[] =>
+    more.map((value, index) => value + (into[index] ?? 0));
+  const bins = areas.map(({ histogram }) => histogram.split(':').map(Number)).reduce(add, []);
+  return {
+    startSector: first.startSector,
+    lengthSectors: areas.reduce((sum, area) => sum + area.lengthSectors, 0),
+    counters: areas.map(({ counters }) => counters).reduce(add, []),
+    histogram: first.histogram === '' ? '' : bins.join(':'),
+  };
 }
 
 function regionFigures(call: Call, info: DeviceInformation, region: Region): StatsRow {
@@ -102,6 +117,7 @@ function figures(call: Call, area: Area, region: Region, seconds: number): Stats
   const busy = Math.min(1, of('io_ticks') / (seconds * NS_A_SECOND));
   return {
     ...counts,
+    // merges are counted as what they are, where the original always prints 0.00
     reads_merged_per_sec: (of('reads_merged_count') / seconds).toFixed(2),
     writes_merged_per_sec: (of('writes_merged_count') / seconds).toFixed(2),
     reads_per_sec: (of('read_count') / seconds).toFixed(2),
@@ -117,7 +133,7 @@ function figures(call: Call, area: Area, region: Region, seconds: number): Stats
     service_time: milliseconds(of('io_ticks'), ios),
     util: (busy * 100).toFixed(2),
     interval_ns: seconds * NS_A_SECOND,
-    interval: seconds.toFixed(2),
+    interval: seconds.toFixed(6),
     ...histogramFigures(area, region),
   };
 }

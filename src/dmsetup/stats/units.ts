@@ -21,15 +21,29 @@ export function checkUnits(call: Call): void {
   if (units !== undefined && !/^[hbskmgtpe]$/i.test(units)) throw new ReportError('Invalid --units argument.');
 }
 
-/** Sectors in the unit that `--units` asks for; by default the largest that leaves a number from 1 on. */
+/**
+ * Sectors in the unit that `--units` asks for, capital letters for powers of 1000; by default in the largest unit that
+ * leaves a number from 1 on, which is the only one that is named.
+ */
 export function sizeText(call: Call, sectors: number): string {
-  const unit = (call.switches.value('units') ?? 'h').toLowerCase();
-  const suffix = (letter: string): string => (call.has('nosuffix') ? '' : letter);
-  if (sectors === 0 && unit === 'h') return '0';
-  if (unit === 's') return `${Math.round(sectors)}${suffix('s')}`;
+  const unit = call.switches.value('units') ?? 'h';
+  const letter = unit.toLowerCase();
+  if (sectors === 0 && letter !== 'b') return '0';
+  if (letter === 's') return `${Math.round(sectors)}`;
   const bytes = sectors * SECTOR_BYTES;
-  const fitting = Math.max(0, Math.min(LETTERS.length - 1, Math.floor(Math.log2(Math.max(1, bytes)) / 10)));
-  const power = unit === 'h' ? fitting : LETTERS.indexOf(unit);
-  const letter = LETTERS[power] as string;
-  return `${power === 0 ? Math.round(bytes) : (bytes / 1024 ** power).toFixed(2)}${suffix(letter)}`;
+  const base = unit === letter ? 1024 : 1000;
+  if (letter === 'h') {
+    const power = Math.max(0, Math.min(LETTERS.length - 1, Math.floor(Math.log(Math.max(1, bytes)) / Math.log(base) + 1e-9)));
+    const name = LETTERS[power] as string;
+    return `${power === 0 ? Math.round(bytes) : (bytes / base ** power).toFixed(2)}${base === 1000 ? name.toUpperCase() : name}`;
+  }
+  const power = LETTERS.indexOf(letter);
+  return power === 0 ? `${Math.round(bytes)}` : (bytes / base ** power).toFixed(2);
+}
+
+/** Zero where the original works it out instead of knowing it. */
+export function zeroText(call: Call): string {
+  const letter = (call.switches.value('units') ?? 'h').toLowerCase();
+  if (letter === 'h') return '0b';
+  return letter === 'b' || letter === 's' ? '0' : '0.00';
 }
