@@ -1,6 +1,7 @@
 // The client's end of the control socket. Knows nothing of the library, so that a command is quick to start.
 
 import { connect, type Socket } from 'node:net';
+import { errnoText } from './errno-text.ts';
 import { LineReader } from './line-reader.ts';
 import { ControlError, PROTOCOL_VERSION, type Reply } from './protocol.ts';
 
@@ -30,7 +31,9 @@ export class ControlClient implements Disposable {
   static open(path: string): Promise<ControlClient> {
     return new Promise((resolve, reject) => {
       const socket = connect(path);
-      const refuse = (error: NodeJS.ErrnoException): void => reject(new ControlError(error.code ?? 'EIO', error.message));
+      const refuse = ({ code = 'EIO' }: NodeJS.ErrnoException): void => {
+        reject(new ControlError(code, `${path}: ${errnoText(code)}: expected the control socket of a running rqdm serve`));
+      };
       socket.once('error', refuse);
       socket.once('connect', () => {
         socket.off('error', refuse);

@@ -37,6 +37,8 @@ export interface AttachRequest {
 export interface ControlledDevice {
   readonly name: string;
   readonly uuid: string;
+  /** `MAJOR:MINOR`. */
+  readonly number: string;
   readonly eventNumber: number;
   readonly openCount: number;
   /** Bytes. */

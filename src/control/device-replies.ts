@@ -1,6 +1,7 @@
 // From devices to what replies say of them.
 
 import type { ControlledDevice, ControlledMapper, TableSlot } from './controlled.ts';
+import { findDevice } from './find-device.ts';
 import type { DependenciesReply, Dependency, DeviceInformation, TableReply, TargetLine } from './protocol.ts';
 
 const SECTOR_BYTES = 512;
@@ -46,7 +47,7 @@ function linesOf(text: string): TargetLine[] {
 export function dependenciesReply(mapper: ControlledMapper, device: ControlledDevice, slot: TableSlot): DependenciesReply {
   const dependencies = device.dependencies({ slot }).map((used): Dependency => {
     const [major, minor] = used.number.split(':').map(Number) as [number, number];
-    const mapped = mapper.getDevice(used.number);
+    const mapped = findDevice(mapper, { number: used.number });
     if (mapped) return { major, minor, blockName: `dm-${minor}`, deviceName: mapped.name };
     const blockName = used.word.slice(used.word.lastIndexOf('/') + 1) || used.word;
     return { major, minor, blockName, deviceName: blockName };

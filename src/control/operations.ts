@@ -4,6 +4,7 @@ import type { Operation } from './connection.ts';
 import type { AttachRequest, ControlledDevice, ControlledMapper, ControlledTarget, TableSlot } from './controlled.ts';
 import { dependenciesReply, informationOf, tableReply } from './device-replies.ts';
 import type { Fields } from './fields.ts';
+import { findDevice } from './find-device.ts';
 import type { KernelLog } from './kernel-log.ts';
 import { type AttachedNode, ControlError, PROTOCOL_VERSION, type TargetVersion } from './protocol.ts';
 
@@ -28,15 +29,9 @@ type Entry = readonly [string, Operation];
 
 function find(mapper: ControlledMapper, fields: Fields): ControlledDevice {
   const key = fields.device();
-  const word = key.name ?? key.uuid ?? key.number ?? '';
-  const device = mapper.getDevice(word);
-  // a name may look like a number, and a uuid like a name
-  const isMeant =
-    device !== undefined &&
-    (key.name === undefined || device.name === key.name) &&
-    (key.uuid === undefined || device.uuid === key.uuid);
-  if (isMeant) return device;
-  throw new ControlError('ENXIO', `no device ${JSON.stringify(word)}`);
+  const device = findDevice(mapper, key);
+  if (device) return device;
+  throw new ControlError('ENXIO', `no device ${JSON.stringify(key.name ?? key.uuid ?? key.number)}`);
 }
 
 function slotOf(fields: Fields): TableSlot {
@@ -59,7 +54,7 @@ function lifeOperations(mapper: ControlledMapper): Entry[] {
 async function create(mapper: ControlledMapper, fields: Fields): Promise<object> {
   const minor = fields.optionalNumber('minor');
   // so Linux 6.1 answers
-  if (minor !== undefined && mapper.getDevice(`${MAPPED_MAJOR}:${minor}`)) {
+  if (minor !== undefined && findDevice(mapper, { number: `${MAPPED_MAJOR}:${minor}` })) {
     throw new ControlError('ENXIO', `minor ${minor} is taken already`);
   }
   const uuid = fields.optionalText('uuid');

@@ -146,6 +146,20 @@ test('devices are found by name, uuid, number and node', async () => {
   });
 });
 
+test('a device whose name looks like the number or uuid of another is not taken for it', async () => {
+  await inRoom(async (room) => {
+    await room.run(['create', 'a', '-u', '253:1', '--table', '0 8 linear /dev/sda 0']);
+    await room.run(['create', '253:0', '-u', 'a', '--table', '0 16 linear /dev/sda 0']);
+    const short = '0 8 linear 8:0 0\n';
+    for (const line of ['table a', 'table -u 253:1', 'table -j 253 -m 0'])
+      assert.is((await room.dmsetup(line)).output, short, line);
+    const long = '0 16 linear 8:0 0\n';
+    for (const line of ['table 253:0', 'table -u a', 'table -j 253 -m 1'])
+      assert.is((await room.dmsetup(line)).output, long, line);
+    assert.is((await room.run(['info', '-u', ''])).status, 1);
+  });
+});
+
 test('a command for several devices stops at the first that fails', async () => {
   await inRoom(async (room) => {
     for (const name of ['a', 'b']) await room.run(['create', name, '--table', '0 8 linear /dev/sda 0']);
