@@ -44,9 +44,12 @@ export class RqdmTableError extends RqdmError {
   }
 }
 
+/** What was asked, by the name of the method. */
+export type IoOperation = 'read' | 'write' | 'flush' | 'discard' | 'writeZeroes';
+
 /** What is known of an I/O that failed. Bytes throughout. */
 export interface IoErrorDetails {
-  readonly operation: 'read' | 'write' | 'flush';
+  readonly operation: IoOperation;
   readonly position: number;
   readonly length: number;
   readonly device: string;
@@ -59,7 +62,7 @@ export interface IoErrorDetails {
 /** An I/O that failed. `code` is the POSIX name (`EIO`, `ENOSPC`, …); `cause` is the first error when retries met others. */
 export class RqdmIoError extends RqdmError implements IoErrorDetails {
   override readonly name: string = 'RqdmIoError';
-  readonly operation: 'read' | 'write' | 'flush';
+  readonly operation: IoOperation;
   readonly position: number;
   readonly length: number;
   readonly device: string;

@@ -3,10 +3,29 @@
 import type { MappedDevice } from './device/device.ts';
 import { type CreateOptions, DeviceMapper, type OpenOptions } from './device/mapper.ts';
 
-export { OPERATION_FLUSH, OPERATION_READ, OPERATION_WRITE, STATUS_OK } from '../assembly/abi.ts';
+export {
+  FLAG_BACKGROUND,
+  FLAG_FAILFAST,
+  FLAG_FUA,
+  FLAG_META,
+  FLAG_NOMERGE,
+  FLAG_NOUNMAP,
+  FLAG_NOWAIT,
+  FLAG_PREFLUSH,
+  FLAG_RAHEAD,
+  FLAG_SYNC,
+  OPERATION_DISCARD,
+  OPERATION_FLUSH,
+  OPERATION_READ,
+  OPERATION_WRITE,
+  OPERATION_WRITE_ZEROES,
+  STATUS_OK,
+} from '../assembly/abi.ts';
+export type { BatchEvent, BatchMessage, DeviceMessage, PathMessage, TableEventMessage } from './channels.ts';
 export type { Lease } from './device/arena.ts';
 export type { AttachOptions } from './device/backing-devices.ts';
-export type { IoBatch } from './device/batch.ts';
+export type { BatchOptions, IoBatch } from './device/batch.ts';
+export type { ChunkOptions, IoRange, RangesOptions } from './device/chunks.ts';
 export {
   type DeviceEvents,
   type DeviceHandle,
@@ -17,16 +36,26 @@ export {
   type SuspendOptions,
   type TableLoadOptions,
   type TableSlot,
-  type WriteOptions,
 } from './device/device.ts';
+export type { DiskColumns, DiskStats } from './device/disk-stats.ts';
 export type { WaitOptions } from './device/event-counter.ts';
+export { type EncodedHistogram, Histogram } from './device/histogram.ts';
+export {
+  type IoOptions,
+  type IoPriority,
+  type PriorityClass,
+  priorityFlags,
+  type ReadOptions,
+  type WriteOptions,
+  type WriteZeroesOptions,
+} from './device/io-options.ts';
 export type { MapperLimits } from './device/limits.ts';
 export { type CreateOptions, DeviceMapper, type MapperOptions, type OpenOptions } from './device/mapper.ts';
 export type { BackingView } from './device/opened.ts';
 export type { PlainDevice } from './device/plain.ts';
 export type { DeviceQueue, QueueValue } from './device/queue-settings.ts';
 export type { DeviceStats, Latency, PathStats } from './device/stats.ts';
-export { RqdmError, RqdmIoError, RqdmTableError } from './errors.ts';
+export { type IoErrorDetails, type IoOperation, RqdmError, RqdmIoError, RqdmTableError } from './errors.ts';
 export { ArgumentReader } from './table/arguments.ts';
 export * from './table/builders.ts';
 export { parseTable, type TableLine } from './table/parse.ts';

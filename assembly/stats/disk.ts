@@ -16,7 +16,7 @@ import { count, Device } from '../record/device';
 import { root } from '../record/root';
 
 // Disk statistics (spec-core 12). The time in flight of all I/Os is the sum of their times, so it is not kept apart; the
-// time with any in flight changes only where the first begins and the last ends.
+// time with any in flight goes on with each end, so that it can be read of a device that is never idle.
 
 function groupOf(operation: u32): u32 {
   if (operation == OPERATION_READ) return COUNTER_DISK_READ;
@@ -31,7 +31,10 @@ export function diskBegins(device: Device): void {
 /** It will not be counted: two have become one, or it begins anew. */
 export function diskLeaves(device: Device): void {
   assert(device.diskInFlight > 0);
-  if (--device.diskInFlight == 0) count(device, COUNTER_DISK_BUSY_NS, root().now - device.diskBusySince);
+  device.diskInFlight--;
+  const now = root().now;
+  count(device, COUNTER_DISK_BUSY_NS, now - device.diskBusySince);
+  device.diskBusySince = now;
 }
 
 export function diskEnds(device: Device, operation: u32, sectors: u32, beganAt: f64): void {

@@ -69,6 +69,8 @@ export class Core {
   /** Index of the first device's FIGURE_BIOS in `words`, and words from one device to the next. */
   readonly #bioFigures: number;
   readonly #deviceWords: number;
+  #isTraced = false;
+  #isPublished = false;
 
   constructor(capacities: CoreCapacities) {
     this.capacities = capacities;
@@ -144,7 +146,19 @@ export class Core {
     if (isOn && !this.header[HEADER_TRACE_CAPACITY]) {
       throw new RqdmError('ERR_RQDM_LIMIT', 'there is no room for a trace: expected limits.traceRecords above 0');
     }
-    this.header[HEADER_TRACE_ON] = isOn ? 1 : 0;
+    this.#isTraced = isOn;
+    this.header[HEADER_TRACE_ON] = isOn || this.#isPublished ? 1 : 0;
+  }
+
+  /** As `setTracing`, for somebody else: the ring runs while either wants it. */
+  setPublishing(isOn: boolean): void {
+    this.#isPublished = isOn;
+    this.header[HEADER_TRACE_ON] = isOn || this.#isTraced ? 1 : 0;
+  }
+
+  /** Events written so far: where `readTrace` would go on. */
+  get traceHead(): number {
+    return this.header[HEADER_TRACE_HEAD] as number;
   }
 
   /** Events since `from` (0 at first); the oldest may have been overwritten. Returns them and the next `from`. */

@@ -1,7 +1,8 @@
 // The timers of a device's targets, over the one alarm that the core keeps for it: the earliest is set, and when it has
 // gone off everything that is due runs. So a target's time is the core's time, on the machine's clock and on a virtual one.
 import { FIGURE_ALARM } from '../../assembly/abi.ts';
-import { callApart, type Pump } from './pump.ts';
+import { callApart } from './call-apart.ts';
+import type { Pump } from './pump.ts';
 
 interface Timer {
   readonly atNs: number;

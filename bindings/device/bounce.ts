@@ -9,6 +9,8 @@ import type { Arena } from './arena.ts';
 interface Bounced {
   readonly path: Path;
   readonly id: number;
+  /** With its flags. */
+  readonly operation: number;
   readonly position: number;
   readonly bytes: number;
   /** Where the data belongs: address, bytes, address, bytes … */
@@ -45,14 +47,14 @@ export class Bounce {
     table: Uint32Array,
     index: number,
   ): boolean {
-    if (operation !== OPERATION_READ) return false;
+    if ((operation & 0xff) !== OPERATION_READ) return false;
     const pieces: number[] = segments === 1 ? [address, bytes] : Array.from(table.subarray(2 * index, 2 * (index + segments)));
     let isTouched = false;
     for (let i = 0; i < pieces.length; i += 2) {
       isTouched ||= this.#arena.isQuarantined(pieces[i] as number, pieces[i + 1] as number);
     }
     if (!isTouched) return false;
-    const bounced: Bounced = { path, id, position, bytes, pieces, address: -1 };
+    const bounced: Bounced = { path, id, operation, position, bytes, pieces, address: -1 };
     if (!this.#issue(bounced)) this.#waiting.push(bounced);
     return true;
   }
@@ -62,7 +64,7 @@ export class Bounce {
     if (address < 0) return false;
     bounced.address = address;
     this.#out.set(bounced.id, bounced);
-    bounced.path.issue(bounced.id, OPERATION_READ, bounced.position, bounced.bytes, address, 1, NO_SEGMENTS, 0);
+    bounced.path.issue(bounced.id, bounced.operation, bounced.position, bounced.bytes, address, 1, NO_SEGMENTS, 0);
     return true;
   }
 

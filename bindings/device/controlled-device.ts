@@ -1,6 +1,7 @@
 // A mapped device as those see it who control it, as dmsetup does: names, tables, suspend and resume, events, users, the
 // end. Its I/O: device.ts.
 import { EventEmitter } from 'node:events';
+import { publishPath, publishTableEvent } from '../channels.ts';
 import { RqdmError } from '../errors.ts';
 import type { DeviceType } from '../table/check.ts';
 import type { TargetEvent } from '../target/target.ts';
@@ -437,15 +438,20 @@ export abstract class ControlledDevice extends EventEmitter<DeviceEvents> implem
   raise(event: TargetEvent): void {
     this.#events.raise();
     const { eventNumber } = this;
-    this.#services.pump.afterwards(() => {
-      if (event.kind === 'table-event') {
-        this.emit('table-event', { reason: event.reason, eventNumber });
-        return;
-      }
+    const { pump } = this.#services;
+    if (event.kind !== 'table-event') {
       const { path, validPaths } = event;
-      this.emit(event.kind, { path: path.word, number: path.number, validPaths });
-      this.emit('uevent', this.#ueventOf(event.kind, path.number, validPaths));
-      this.emit('table-event', { reason: event.kind, eventNumber });
+      const detail = { path: path.word, number: path.number, validPaths };
+      pump.afterwards(() => {
+        publishPath(event.kind, this, detail);
+        this.emit(event.kind, detail);
+        this.emit('uevent', this.#ueventOf(event.kind, path.number, validPaths));
+      });
+    }
+    const reason = event.kind === 'table-event' ? event.reason : event.kind;
+    pump.afterwards(() => {
+      publishTableEvent(this, reason, eventNumber);
+      this.emit('table-event', { reason, eventNumber });
     });
   }
 

@@ -1,13 +1,14 @@
 // A mapped device: the face of the library (DESIGN 3). Bytes outside, sectors inside.
-import { OPERATION_FLUSH, OPERATION_READ, OPERATION_WRITE, STATUS_IOERR } from '../../assembly/abi.ts';
-import { RqdmError, RqdmIoError } from '../errors.ts';
-import type { IoBatch } from './batch.ts';
+import { OPERATION_DISCARD, OPERATION_WRITE_ZEROES } from '../../assembly/abi.ts';
+import type { RqdmError } from '../errors.ts';
+import type { BatchOptions, IoBatch } from './batch.ts';
+import type { ChunkOptions, IoRange, RangesOptions } from './chunks.ts';
 import { ControlledDevice, type DeviceIdentity } from './controlled-device.ts';
+import { type DiskStats, readDiskStats } from './disk-stats.ts';
+import { DeviceIo } from './io.ts';
+import type { IoOptions, ReadOptions, WriteOptions, WriteZeroesOptions } from './io-options.ts';
 import type { MapperServices } from './mapper.ts';
-import { bytesOf, checkRange, UnalignedWrites } from './range.ts';
-import { meaningOf } from './status.ts';
 import type { TableHost } from './table.ts';
-import { type Failure, Lane, Transfer, type TransferOwner } from './transfers.ts';
 
 export type {
   DeviceEvents,
@@ -20,150 +21,95 @@ export type {
 } from './controlled-device.ts';
 export type { SuspendOptions, TableLoadOptions } from './life.ts';
 
-export interface WriteOptions {
-  /** Let the write begin and end anywhere: the first and last block are read, changed and written, one at a time each. */
-  readonly unaligned?: boolean;
-}
-
-const OPERATIONS = ['read', 'write', 'flush'] as const;
-
-export class MappedDevice extends ControlledDevice implements TransferOwner {
+export class MappedDevice extends ControlledDevice {
   readonly #services: MapperServices;
-  #outstanding = 0;
+  readonly #io: DeviceIo;
   #hookError: RqdmError | undefined;
-  readonly #unalignedWrites: UnalignedWrites = new UnalignedWrites();
-  /** TransferOwner. */
-  readonly lane: Lane = new Lane();
 
   /** Use `mapper.createDevice`. The core's record exists. */
   constructor(services: MapperServices, host: TableHost, identity: DeviceIdentity) {
     super(services, host, identity);
     this.#services = services;
+    this.#io = new DeviceIo(this, services, () => this.#hookError);
   }
 
   protected override get outstanding(): number {
-    return this.#outstanding;
+    return this.#io.outstanding;
+  }
+
+  /** Flushes reach something that holds writes back; where nothing does they succeed all the same. */
+  get canFlush(): boolean {
+    return this.hasCache;
+  }
+  /** `discard` is supported. An answer of the storage may turn this off. */
+  get canDiscard(): boolean {
+    return this.#io.canDiscard;
+  }
+  /** `writeZeroes` is supported. An answer of the storage may turn this off. */
+  get canWriteZeroes(): boolean {
+    return this.#io.canWriteZeroes;
+  }
+
+  /** The columns of `/sys/block/X/stat`. A copy of now; those of paths are in `stats()`. */
+  diskStats(): DiskStats {
+    return readDiskStats(this.#services.pump.core, this.id);
   }
 
   // ---- I/O --------------------------------------------------------------------------------------------------
 
   /** `length` bytes from `position` on; any range inside the device. What this turn of the event loop submits is merged. */
-  async read(position: number, length: number): Promise<Buffer> {
-    checkRange(this, 'read', position, length);
-    const buffer = Buffer.allocUnsafeSlow(length);
-    await this.#transfer(OPERATION_READ, position, length, buffer);
-    return buffer;
+  read(position: number, length: number, options?: ReadOptions): Promise<Buffer> {
+    return this.#io.read(position, length, options);
   }
 
   /** Fills `view` from `position` on; returns its length. */
-  readInto(view: Uint8Array, position: number): Promise<number> {
-    let bytes: Uint8Array;
-    try {
-      bytes = bytesOf(this, 'read', view);
-      checkRange(this, 'read', position, bytes.length);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    return this.#transfer(OPERATION_READ, position, bytes.length, bytes);
+  readInto(view: Uint8Array, position: number, options?: ReadOptions): Promise<number> {
+    return this.#io.readInto(view, position, options);
   }
 
   /**
    * Writes `view` at `position`; returns its length. Position and length are multiples of `blockBytes` unless
    * `unaligned` is set. The view must not change before the promise has settled.
    */
-  write(view: Uint8Array, position: number, options: WriteOptions = {}): Promise<number> {
-    let bytes: Uint8Array;
-    try {
-      bytes = bytesOf(this, 'write', view);
-      checkRange(this, 'write', position, bytes.length);
-      const block = this.blockBytes;
-      const isAtOddEnd = position + bytes.length === this.size;
-      if (bytes.length > 0 && (position % block !== 0 || (bytes.length % block !== 0 && !isAtOddEnd))) {
-        if (options.unaligned) return this.#writeUnaligned(bytes, position);
-        throw new RqdmError(
-          'ERR_RQDM_ALIGNMENT',
-          `write of ${bytes.length} bytes at position ${position} on ${this.name}: expected multiples of ${block}, or the option unaligned`,
-        );
-      }
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    return this.#transfer(OPERATION_WRITE, position, bytes.length, bytes);
+  write(view: Uint8Array, position: number, options?: WriteOptions): Promise<number> {
+    return this.#io.write(view, position, options);
   }
 
-  async #writeUnaligned(bytes: Uint8Array, position: number): Promise<number> {
-    this.#outstanding++;
-    try {
-      return await this.#unalignedWrites.write(
-        {
-          size: this.size,
-          blockBytes: this.blockBytes,
-          readRaw: (at, view) => this.#transfer(OPERATION_READ, at, view.length, view),
-          writeRaw: (at, view) => this.#transfer(OPERATION_WRITE, at, view.length, view),
-        },
-        bytes,
-        position,
-      );
-    } finally {
-      this.ended();
-      // between two drives: whoever waits for the end of all I/O must look again
-      this.#services.pump.schedule();
-    }
+  /**
+   * Tells the storage that nobody needs these bytes any more; what they read afterwards is its choice. Multiples of
+   * `blockBytes`; the storage may leave alone what is less than its own granularity. Fails with EOPNOTSUPP where
+   * `canDiscard` is false.
+   */
+  discard(position: number, length: number, options?: IoOptions): Promise<void> {
+    return this.#io.erase(OPERATION_DISCARD, position, length, options);
+  }
+
+  /** Zeros without sending them; multiples of `blockBytes`. Fails with EOPNOTSUPP where `canWriteZeroes` is false. */
+  writeZeroes(position: number, length: number, options?: WriteZeroesOptions): Promise<void> {
+    return this.#io.erase(OPERATION_WRITE_ZEROES, position, length, options);
   }
 
   /** Resolves when every write acknowledged before the call is on stable storage, on whatever paths it went. */
-  async flush(): Promise<void> {
-    checkRange(this, 'flush', 0, 0);
-    await this.#transfer(OPERATION_FLUSH, 0, 0, undefined);
+  flush(options?: IoOptions): Promise<void> {
+    return this.#io.flush(options);
+  }
+
+  /**
+   * `for await (const chunk of device.chunks({ chunkBytes }))`: the bytes in order, a few chunks read ahead. An error
+   * comes at its chunk. Whoever leaves the loop drops what was read ahead.
+   */
+  chunks(options?: ChunkOptions): AsyncGenerator<Buffer, void, undefined> {
+    return this.#io.chunks(options);
+  }
+
+  /** The bytes of each range, in the order of the ranges, a few read ahead. They are taken from the iterable as needed. */
+  readRanges(ranges: Iterable<IoRange>, options?: RangesOptions): AsyncGenerator<Buffer, void, undefined> {
+    return this.#io.readRanges(ranges, options);
   }
 
   /** Many I/Os over the arena, as one plug; resolves with how many failed (`batch.statuses` says which). */
-  batch(batch: IoBatch): Promise<number> {
-    try {
-      checkRange(this, 'batch', 0, 0);
-      return this.#services.batches.run(this, batch);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  #transfer(operation: number, position: number, length: number, data: Uint8Array | undefined): Promise<number> {
-    if (length === 0 && operation !== OPERATION_FLUSH) return Promise.resolve(0);
-    return new Promise((resolve, reject) => {
-      this.#outstanding++;
-      this.#services.transfers.start(new Transfer(this, operation, position, length, data, resolve, reject));
-    });
-  }
-
-  /** BatchOwner. */
-  began(): void {
-    this.#outstanding++;
-  }
-
-  /** TransferOwner, BatchOwner. */
-  ended(): void {
-    this.#outstanding--;
-  }
-
-  /** TransferOwner: the error of a transfer. */
-  failed(transfer: Transfer, failure: Failure): Error {
-    const { code, reason } = meaningOf(failure.status);
-    const path = failure.path === 0xffff ? undefined : this.#services.pump.paths[failure.path]?.word;
-    const operation = OPERATIONS[transfer.operation] as (typeof OPERATIONS)[number];
-    const details = {
-      operation,
-      position: transfer.position,
-      length: transfer.length,
-      device: this.name,
-      path,
-      attempts: failure.attempts,
-    };
-    const first = meaningOf(failure.firstStatus);
-    const isOther = failure.firstStatus !== 0 && failure.firstStatus !== failure.status;
-    // a hook that misbehaves kills with IOERR; what failed otherwise meanwhile is none of its doing
-    const hookError = failure.status === STATUS_IOERR ? this.#hookError : undefined;
-    const cause = hookError ?? (isOther ? new RqdmError(first.code, `first error: ${first.reason}`) : undefined);
-    return new RqdmIoError(code, hookError ? hookError.message : reason, details, cause);
+  batch(batch: IoBatch, options?: BatchOptions): Promise<number> {
+    return this.#io.batch(batch, options);
   }
 
   // ---- hooks that misbehave --------------------------------------------------------------------------------

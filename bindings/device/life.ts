@@ -14,6 +14,7 @@ import {
   FIGURE_IN_FLIGHT,
   SETTING_BIOS,
 } from '../../assembly/abi.ts';
+import { publishState } from '../channels.ts';
 import { RqdmError } from '../errors.ts';
 import { checkReplacement, checkTypeChange, type DeviceType } from '../table/check.ts';
 import type { MappedDevice } from './device.ts';
@@ -266,6 +267,7 @@ export class DeviceLife {
     const { pump } = this.#services;
     pump.core.exports.setState(pump.time.now(), this.#device.id, number, this.#isNoflush ? 1 : 0);
     if (state === 'running') this.#isNoflush = false;
+    pump.afterwards(() => publishState(state, this.#device));
   }
 
   /** The limits of devices below are others now. */

@@ -122,6 +122,7 @@ export class DeviceMapper implements AsyncDisposable {
     this.#arena = new Arena(this.limits.arenaBytes);
     this.time = options.time ?? new RealTime();
     this.#pump = new Pump(this.#core, this.#arena, this.time);
+    this.#pump.tracer.attach(this, (id) => this.#byId[id]?.number ?? '?');
     this.#targets = new TargetRegistry(builtInTargets(this.#selectors));
     this.#extents = new ExtentPool(this.limits.extents);
     const log = options.log ?? (() => {});

@@ -43,7 +43,8 @@ export class Names<T extends Named> {
       });
     }
     if (this.#byMinor.has(taken)) {
-      throw new RqdmError('ERR_RQDM_EXISTS', `minor ${taken} is taken already`, { errno: 'EBUSY' });
+      // what a kernel answers here, and not EBUSY
+      throw new RqdmError('ERR_RQDM_EXISTS', `minor ${taken} is taken already`, { errno: 'ENXIO' });
     }
     this.#byMinor.set(taken, undefined);
     return taken;

@@ -116,7 +116,7 @@ export class BackingDevice implements OpenedDevice, BackingView {
       set(id, SETTING_NOMERGES, 2);
       set(id, SETTING_NO_PLUG, 1);
     }
-    (path as Path & { onLimits?: (() => void) | undefined }).onLimits = () => {
+    path.onLimits = () => {
       options.enter(() => {
         this.#applyLimits();
         options.limitsChanged();

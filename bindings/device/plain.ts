@@ -1,18 +1,17 @@
 // A backing device by itself: I/O goes straight to its own queue, without a map above it. To compare with (benches), and
 // for whoever wants the merging of one queue and nothing else.
-import { FIGURE_BIOS, OPERATION_FLUSH, OPERATION_READ, OPERATION_WRITE } from '../../assembly/abi.ts';
-import { RqdmError, RqdmIoError } from '../errors.ts';
-import type { IoBatch } from './batch.ts';
+import { FIGURE_BIOS, OPERATION_DISCARD, OPERATION_WRITE_ZEROES } from '../../assembly/abi.ts';
+import { RqdmError } from '../errors.ts';
+import type { BatchOptions, IoBatch } from './batch.ts';
+import type { ChunkOptions, IoRange, RangesOptions } from './chunks.ts';
+import { type DiskStats, readDiskStats } from './disk-stats.ts';
+import { DeviceIo } from './io.ts';
+import type { IoOptions, ReadOptions, WriteOptions, WriteZeroesOptions } from './io-options.ts';
 import type { MapperServices } from './mapper.ts';
 import type { BackingDevice } from './opened.ts';
-import { checkRange } from './range.ts';
 import { type DeviceStats, readStats } from './stats.ts';
-import { meaningOf } from './status.ts';
-import { type Failure, Lane, Transfer, type TransferOwner } from './transfers.ts';
 
-const OPERATIONS = ['read', 'write', 'flush'] as const;
-
-export class PlainDevice implements TransferOwner, AsyncDisposable {
+export class PlainDevice implements AsyncDisposable {
   /** The word that opened it. */
   readonly name: string;
   /** `MAJOR:MINOR`. */
@@ -23,11 +22,11 @@ export class PlainDevice implements TransferOwner, AsyncDisposable {
   /** Positions and lengths of writes are multiples of it. */
   readonly blockBytes: number;
   readonly isReadOnly: boolean;
-  readonly lane: Lane = new Lane();
+  readonly hasCache: boolean;
   readonly #services: MapperServices;
   readonly #backing: BackingDevice;
   readonly #letGo: () => Promise<void>;
-  #outstanding = 0;
+  readonly #io: DeviceIo;
   #closing: Promise<void> | undefined;
 
   /** Use `mapper.openPlain`. `letGo` gives the held backing device back. */
@@ -41,6 +40,8 @@ export class PlainDevice implements TransferOwner, AsyncDisposable {
     this.size = backing.sizeBytes;
     this.blockBytes = backing.limits.logicalBlockSectors * 512;
     this.isReadOnly = backing.path.isReadOnly;
+    this.hasCache = backing.hasCache;
+    this.#io = new DeviceIo(this, services);
   }
 
   /** Counters and latencies. A copy of now. */
@@ -49,76 +50,60 @@ export class PlainDevice implements TransferOwner, AsyncDisposable {
     return readStats(this.#services.pump.core, { id, number }, [{ id, number, word }]);
   }
 
-  /** Fills `view` from `position` on; returns its length. */
-  readInto(view: Uint8Array, position: number): Promise<number> {
-    return this.#transfer(OPERATION_READ, position, view);
+  /** The columns of `/sys/block/X/stat`. A copy of now. */
+  diskStats(): DiskStats {
+    return readDiskStats(this.#services.pump.core, this.id);
   }
 
-  /** Writes `view`, whole blocks of it. The view must not change before the promise has settled. */
-  write(view: Uint8Array, position: number): Promise<number> {
-    return this.#transfer(OPERATION_WRITE, position, view);
+  // ---- I/O: as of a mapped device --------------------------------------------------------------------------
+
+  get canFlush(): boolean {
+    return this.hasCache;
+  }
+  get canDiscard(): boolean {
+    return this.#io.canDiscard;
+  }
+  get canWriteZeroes(): boolean {
+    return this.#io.canWriteZeroes;
   }
 
-  /** Resolves when every write acknowledged before the call is on stable storage. */
-  async flush(): Promise<void> {
-    await this.#transfer(OPERATION_FLUSH, 0, undefined);
+  read(position: number, length: number, options?: ReadOptions): Promise<Buffer> {
+    return this.#io.read(position, length, options);
   }
 
-  /** Many I/Os over the arena, as one plug; resolves with how many failed. */
-  batch(batch: IoBatch): Promise<number> {
-    try {
-      checkRange(this, 'batch', 0, 0);
-      return this.#services.batches.run(this, batch);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+  readInto(view: Uint8Array, position: number, options?: ReadOptions): Promise<number> {
+    return this.#io.readInto(view, position, options);
   }
 
-  #transfer(operation: number, position: number, data: Uint8Array | undefined): Promise<number> {
-    const length = data?.byteLength ?? 0;
-    return new Promise((resolve, reject) => {
-      checkRange(this, OPERATIONS[operation] as string, position, length);
-      if (operation === OPERATION_WRITE) this.#checkBlocks(position, length);
-      if (length === 0 && operation !== OPERATION_FLUSH) {
-        resolve(0);
-        return;
-      }
-      this.#outstanding++;
-      this.#services.transfers.start(new Transfer(this, operation, position, length, data, resolve, reject));
-    });
+  write(view: Uint8Array, position: number, options?: WriteOptions): Promise<number> {
+    return this.#io.write(view, position, options);
   }
 
-  #checkBlocks(position: number, length: number): void {
-    const block = this.blockBytes;
-    if (position % block === 0 && (length % block === 0 || position + length === this.size)) return;
-    throw new RqdmError(
-      'ERR_RQDM_ALIGNMENT',
-      `write of ${length} bytes at position ${position} on ${this.name}: expected multiples of ${block}`,
-    );
+  discard(position: number, length: number, options?: IoOptions): Promise<void> {
+    return this.#io.erase(OPERATION_DISCARD, position, length, options);
   }
 
-  /** BatchOwner. */
-  began(): void {
-    this.#outstanding++;
+  writeZeroes(position: number, length: number, options?: WriteZeroesOptions): Promise<void> {
+    return this.#io.erase(OPERATION_WRITE_ZEROES, position, length, options);
   }
 
-  /** TransferOwner, BatchOwner. */
-  ended(): void {
-    this.#outstanding--;
+  flush(options?: IoOptions): Promise<void> {
+    return this.#io.flush(options);
   }
 
-  /** TransferOwner: the error of a transfer. */
-  failed(transfer: Transfer, failure: Failure): Error {
-    const { code, reason } = meaningOf(failure.status);
-    return new RqdmIoError(code, reason, {
-      operation: OPERATIONS[transfer.operation] as (typeof OPERATIONS)[number],
-      position: transfer.position,
-      length: transfer.length,
-      device: this.name,
-      path: this.name,
-      attempts: failure.attempts,
-    });
+  chunks(options?: ChunkOptions): AsyncGenerator<Buffer, void, undefined> {
+    return this.#io.chunks(options);
   }
+
+  readRanges(ranges: Iterable<IoRange>, options?: RangesOptions): AsyncGenerator<Buffer, void, undefined> {
+    return this.#io.readRanges(ranges, options);
+  }
+
+  batch(batch: IoBatch, options?: BatchOptions): Promise<number> {
+    return this.#io.batch(batch, options);
+  }
+
+  // ---- the end ----------------------------------------------------------------------------------------------
 
   /** Waits for what is in flight, then lets go of the device. A second call returns the same promise. */
   close(): Promise<void> {
@@ -128,7 +113,7 @@ export class PlainDevice implements TransferOwner, AsyncDisposable {
 
   async #close(): Promise<void> {
     const { pump } = this.#services;
-    const isDrained = (): boolean => this.#outstanding === 0 && (this.#backing.holders > 1 || !this.#holdsBios());
+    const isDrained = (): boolean => this.#io.outstanding === 0 && (this.#backing.holders > 1 || !this.#holdsBios());
     pump.drive();
     if (!pump.poisoned && !isDrained()) {
       await new Promise<void>((resolve) => {
@@ -148,6 +133,10 @@ export class PlainDevice implements TransferOwner, AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  get isClosing(): boolean {
+    return this.#closing !== undefined;
   }
 
   /** Throws ERR_RQDM_CLOSED once `close` was called. */

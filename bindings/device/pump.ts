@@ -30,12 +30,7 @@ import {
   ISSUE_SEGMENT,
   ISSUE_SEGMENTS,
   SEGMENT_BYTES,
-  SUBMIT_ADDRESS,
-  SUBMIT_BYTES,
-  SUBMIT_DEVICE,
-  SUBMIT_OPERATION,
-  SUBMIT_SECTORS,
-  SUBMIT_TAG,
+  STATUS_AGAIN,
   WANT_ALARM,
   WANT_COMPLETE,
   WANT_END_IO,
@@ -52,10 +47,11 @@ import type { Path, PathSink } from '../path/path.ts';
 import type { Time, Turn } from '../time/time.ts';
 import type { Arena } from './arena.ts';
 import { Bounce } from './bounce.ts';
+import { callApart } from './call-apart.ts';
 import { Decisions, type TargetSlot } from './decisions.ts';
+import { Submissions } from './submissions.ts';
+import { Tracer } from './tracer.ts';
 
-const SUBMIT_WORDS = SUBMIT_BYTES / 4;
-const SUBMIT_DOUBLES = SUBMIT_BYTES / 8;
 const ISSUE_WORDS = ISSUE_BYTES / 4;
 const ISSUE_DOUBLES = ISSUE_BYTES / 8;
 const COMPLETE_WORDS = COMPLETE_BYTES / 4;
@@ -74,19 +70,11 @@ export const TAG_BITS = 20;
 const TAG_MASK: number = 2 ** TAG_BITS - 1;
 const SETTLERS_MAX: number = 2 ** (32 - TAG_BITS);
 
-/** A bio that found no record; it waits here, per device, in order. */
-interface Waiting {
-  readonly sector: number;
-  readonly sectors: number;
-  readonly address: number;
-  readonly operation: number;
-  readonly tag: number;
-}
-
 export class Pump implements PathSink {
   readonly core: Core;
   readonly arena: Arena;
   readonly time: Time;
+  readonly tracer: Tracer;
   /** Paths by device id. */
   readonly paths: (Path | undefined)[] = [];
   /** Targets by the number in their extents. */
@@ -96,7 +84,7 @@ export class Pump implements PathSink {
   readonly #decisions: Decisions;
   readonly #settlers: (Settler | undefined)[] = [undefined];
   readonly #freeSettlers: number[] = [];
-  readonly #waiting: Map<number, Waiting[]> = new Map();
+  readonly #submissions: Submissions;
   readonly #issueWords: Uint32Array;
   readonly #issueDoubles: Float64Array;
   readonly #segments: Uint32Array;
@@ -109,7 +97,6 @@ export class Pump implements PathSink {
   readonly #alarmHooks: Set<() => void> = new Set();
   readonly #kicked: Path[] = [];
   readonly #bounce: Bounce;
-  #submitted = 0;
   #isDriving = false;
   #isWanted = false;
   readonly turn: Turn;
@@ -117,7 +104,6 @@ export class Pump implements PathSink {
   #timerAt = 0;
   #isTimerIdle = false;
   #hasAlarm = false;
-  #isPlugged = 1;
   /** Something ended since the last look: bios that wait may find a record now. */
   #hasCompleted = false;
 
@@ -125,9 +111,13 @@ export class Pump implements PathSink {
     this.core = core;
     this.arena = arena;
     this.time = time;
+    this.tracer = new Tracer(core);
     this.turn = time.turn(() => this.drive());
     this.#decisions = new Decisions(core, this.targets);
     this.#bounce = new Bounce(arena);
+    this.#submissions = new Submissions(core, time, (tag) => {
+      (this.#settlers[tag >>> TAG_BITS] as Settler).settle(tag & TAG_MASK, STATUS_AGAIN, 0, 0xffff, STATUS_AGAIN);
+    });
     const { bios } = core.capacities;
     const requests = core.answerCapacity; // all request records there are
     this.#issueWords = core.ringWords(HEADER_ISSUE, requests, ISSUE_BYTES);
@@ -154,104 +144,35 @@ export class Pump implements PathSink {
 
   // ---- stage 1: bios go in ------------------------------------------------------------------------------
 
-  /** Adds a bio to the submit ring; it goes at the next `drive`. Sectors; `tag` is settler << TAG_BITS | index. */
+  /**
+   * Adds a bio to the submit ring; it goes at the next `drive`. Sectors; `operation` has FLAG_ bits from bit 8 on,
+   * `tag` is settler << TAG_BITS | index. One with FLAG_NOWAIT that finds no record is settled at once, inside the call too.
+   */
   submit(device: number, operation: number, sector: number, sectors: number, address: number, tag: number): void {
-    if (this.#waiting.size > 0 && this.#waiting.has(device)) {
-      (this.#waiting.get(device) as Waiting[]).push({ sector, sectors, address, operation, tag });
+    if (this.#submissions.isFull && !this.#makeRoom()) {
+      this.#submissions.wait(device, operation, sector, sectors, address, tag);
       return;
     }
-    if (this.#submitted === this.core.submitCapacity) {
-      if (this.#isDriving) {
-        // called from a hook: the core cannot be entered, so this one waits
-        this.#waiting.set(device, [{ sector, sectors, address, operation, tag }]);
-        this.#hasCompleted = true;
-        return;
-      }
-      try {
-        this.#submitRing();
-      } catch (error) {
-        this.#poison(error);
-      }
-    }
-    this.#write(device, operation, sector, sectors, address, tag);
+    this.#submissions.add(device, operation, sector, sectors, address, tag);
   }
 
-  #write(device: number, operation: number, sector: number, sectors: number, address: number, tag: number): void {
-    const words = this.core.submitWords;
-    const at = this.#submitted * SUBMIT_WORDS;
-    this.core.submitDoubles[this.#submitted * SUBMIT_DOUBLES] = sector;
-    words[at + SUBMIT_SECTORS] = sectors;
-    words[at + SUBMIT_ADDRESS] = address;
-    words[at + SUBMIT_OPERATION] = operation;
-    words[at + SUBMIT_DEVICE] = device;
-    words[at + SUBMIT_TAG] = tag;
-    this.#submitted++;
+  /** False, called from a hook: the core cannot be entered now, so the bio waits. */
+  #makeRoom(): boolean {
+    if (this.#isDriving) {
+      this.#hasCompleted = true;
+      return false;
+    }
+    try {
+      this.#submissions.give();
+    } catch (error) {
+      this.#poison(error);
+    }
+    return true;
   }
 
-  /** Gives the ring to the core. Bios of a device without a free record wait here, and so do later ones of it. */
-  #submitRing(): void {
-    const total = this.#submitted;
-    this.#submitted = 0;
-    let first = 0;
-    while (first < total) {
-      first += this.core.exports.submit(this.time.now(), first, total - first, this.#isPlugged);
-      if (first < total) first = this.#setAside(first, total);
-    }
-  }
-
-  /** Takes the bios of one starved device out of the ring from `first` on; returns where the others end now. */
-  #setAside(first: number, total: number): number {
-    const { submitWords: words, submitDoubles: doubles } = this.core;
-    const device = words[first * SUBMIT_WORDS + SUBMIT_DEVICE] as number;
-    let waiting = this.#waiting.get(device);
-    if (!waiting) {
-      waiting = [];
-      this.#waiting.set(device, waiting);
-    }
-    let kept = first;
-    const others: number[] = [];
-    for (let i = first; i < total; i++) {
-      const at = i * SUBMIT_WORDS;
-      if (words[at + SUBMIT_DEVICE] === device) {
-        waiting.push({
-          sector: doubles[i * SUBMIT_DOUBLES] as number,
-          sectors: words[at + SUBMIT_SECTORS] as number,
-          address: words[at + SUBMIT_ADDRESS] as number,
-          operation: words[at + SUBMIT_OPERATION] as number,
-          tag: words[at + SUBMIT_TAG] as number,
-        });
-      } else {
-        others.push(i);
-      }
-    }
-    // the others move to the ring's end, in order, so that `first … total` is what is left
-    kept = total - others.length;
-    for (let i = others.length - 1; i >= 0; i--) {
-      const from = (others[i] as number) * SUBMIT_WORDS;
-      words.copyWithin((kept + i) * SUBMIT_WORDS, from, from + SUBMIT_WORDS);
-    }
-    return kept;
-  }
-
-  /** Tries the bios that found no record again. */
-  #submitWaiting(): void {
-    for (const [device, waiting] of this.#waiting) {
-      let taken = 0;
-      while (taken < waiting.length) {
-        const count = Math.min(waiting.length - taken, this.core.submitCapacity);
-        this.#submitted = 0;
-        for (let i = 0; i < count; i++) {
-          const bio = waiting[taken + i] as Waiting;
-          this.#write(device, bio.operation, bio.sector, bio.sectors, bio.address, bio.tag);
-        }
-        this.#submitted = 0;
-        const accepted = this.core.exports.submit(this.time.now(), 0, count, 1);
-        taken += accepted;
-        if (accepted < count) break;
-      }
-      if (taken === waiting.length) this.#waiting.delete(device);
-      else waiting.splice(0, taken);
-    }
+  /** Takes back what the core has not been given yet: bios of this settler for whose index `drops` says so. */
+  withdraw(settler: number, drops: (index: number) => boolean): void {
+    this.#submissions.withdraw((tag) => tag >>> TAG_BITS === settler && drops(tag & TAG_MASK));
   }
 
   // ---- when to run -------------------------------------------------------------------------------------------
@@ -314,11 +235,11 @@ export class Pump implements PathSink {
 
   /** Submits what the ring holds without a plug: each bio on its own, as a submitter that does not batch. */
   driveUnplugged(): void {
-    this.#isPlugged = 0;
+    this.#submissions.isPlugged = 0;
     try {
       this.drive();
     } finally {
-      this.#isPlugged = 1;
+      this.#submissions.isPlugged = 1;
     }
   }
 
@@ -330,25 +251,29 @@ export class Pump implements PathSink {
     }
     if (this.poisoned) return;
     this.#isDriving = true;
+    this.tracer.look();
+    const submissions = this.#submissions;
     try {
       do {
         this.#isWanted = false;
         while (this.#entries.length > 0) (this.#entries.shift() as () => void)();
-        if (this.#submitted > 0) this.#submitRing();
+        if (submissions.count > 0) submissions.give();
         this.#runCore();
-        if (this.#waiting.size > 0 && this.#hasCompleted) {
-          this.#submitWaiting();
+        if (submissions.hasWaiting && this.#hasCompleted) {
+          if (submissions.count > 0) submissions.give(); // hooks may have added some
+          submissions.retry();
           this.#isWanted = true;
         }
         this.#hasCompleted = false;
         if (this.#bounce.isActive) this.#retryBounced();
-      } while (this.#isWanted || this.#submitted > 0);
+      } while (this.#isWanted || submissions.count > 0);
     } catch (error) {
       this.#poison(error);
     } finally {
       this.#isDriving = false;
     }
     this.#armTimer();
+    if (this.tracer.isOn) this.tracer.publish();
     for (const look of this.#watchers) look();
     if (this.#hasAlarm) {
       this.#hasAlarm = false;
@@ -369,6 +294,7 @@ export class Pump implements PathSink {
     while (true) {
       const now = this.time.now();
       const want = exports.run(now);
+      if (this.tracer.isOn) this.tracer.drain();
       if (want === 0) return;
       if (want & WANT_ALARM) this.#hasAlarm = true;
       if (want & WANT_FILL) this.#fill();
@@ -407,7 +333,7 @@ export class Pump implements PathSink {
         last = path;
         if (!kicked.includes(path)) kicked.push(path);
       }
-      const operation = (words[at + ISSUE_OPERATION] as number) & 0xff;
+      const operation = words[at + ISSUE_OPERATION] as number; // with its flags
       const position = (doubles[i * ISSUE_DOUBLES + ISSUE_SECTOR] as number) * 512;
       const bytes = (words[at + ISSUE_SECTORS] as number) * 512;
       const address = words[at + ISSUE_ADDRESS] as number;
@@ -485,22 +411,11 @@ export class Pump implements PathSink {
     this.poisoned = error;
     this.#cancelTimer?.();
     for (const settler of this.#settlers) settler?.poison(error);
-    this.#waiting.clear();
+    this.#submissions.clear();
   }
 
   /** Throws if the core has failed. */
   assertAlive(): void {
     if (this.poisoned) throw this.poisoned;
-  }
-}
-
-/** What a listener throws goes to the process, as with every emitter, but keeps nobody else from being told. */
-export function callApart(run: () => void): void {
-  try {
-    run();
-  } catch (error) {
-    process.nextTick(() => {
-      throw error;
-    });
   }
 }

@@ -1,14 +1,22 @@
 // Counters and latencies of a device, as plain objects.
 import * as abi from '../../assembly/abi.ts';
-import { bucketBounds, type Core } from '../core/core.ts';
+import type { Core } from '../core/core.ts';
+import { type DiskStats, readDiskStats } from './disk-stats.ts';
+import { Histogram } from './histogram.ts';
 
 /** Latencies in nanoseconds; each is the upper bound of a bucket that is at most 25 % wide. */
 export interface Latency {
   readonly count: number;
+  readonly mean: number;
   readonly p50: number;
+  readonly p90: number;
+  readonly p95: number;
   readonly p99: number;
   readonly p999: number;
+  readonly p9999: number;
   readonly max: number;
+  /** All of it: adds up with others, and goes through JSON. */
+  readonly histogram: Histogram;
 }
 
 export interface PathStats {
@@ -21,6 +29,7 @@ export interface PathStats {
   readonly errors: number;
   readonly inFlight: number;
   readonly dispatchToComplete: Latency;
+  readonly disk: DiskStats;
 }
 
 export interface DeviceStats {
@@ -41,8 +50,11 @@ export interface DeviceStats {
   readonly inFlight: number;
   readonly queued: number;
   readonly waiting: number;
+  /** Merging and scheduling (Q2D), the paths (D2C), and both (Q2C). */
   readonly queueToDispatch: Latency;
+  readonly dispatchToComplete: Latency;
   readonly queueToComplete: Latency;
+  readonly disk: DiskStats;
   readonly paths: readonly PathStats[];
 }
 
@@ -59,6 +71,7 @@ export function readStats(core: Core, device: Counted, paths: readonly (Counted 
   // a bio-based device has no requests: they are made below it
   const queues = device.type === 'bio' ? paths.map((path) => core.counters(path.id)) : [own];
   const queueIds = device.type === 'bio' ? paths.map((path) => path.id) : [device.id];
+  const pathIds = paths.map((path) => path.id);
   const sum = (counter: number): number => queues.reduce((total, counters) => total + (counters[counter] as number), 0);
   const requests = sum(abi.COUNTER_DISPATCHED);
   return {
@@ -83,7 +96,9 @@ export function readStats(core: Core, device: Counted, paths: readonly (Counted 
     queued: figures[abi.FIGURE_QUEUED] as number,
     waiting: (figures[abi.FIGURE_WAITING] as number) + (figures[abi.FIGURE_DELAYED] as number),
     queueToDispatch: latency(core, queueIds, abi.HISTOGRAM_QUEUE_TO_DISPATCH),
+    dispatchToComplete: latency(core, pathIds, abi.HISTOGRAM_DISPATCH_TO_COMPLETE),
     queueToComplete: latency(core, queueIds, abi.HISTOGRAM_QUEUE_TO_COMPLETE),
+    disk: readDiskStats(core, device.id),
     paths: paths.map((path) => pathStats(core, path)),
   };
 }
@@ -99,27 +114,25 @@ function pathStats(core: Core, path: Counted & { readonly word: string }): PathS
     errors: counters[abi.COUNTER_PATH_ERRORS] as number,
     inFlight: core.figures(path.id)[abi.FIGURE_PATH_IN_FLIGHT] as number,
     dispatchToComplete: latency(core, [path.id], abi.HISTOGRAM_DISPATCH_TO_COMPLETE),
+    disk: readDiskStats(core, path.id),
   };
 }
 
-function latency(core: Core, devices: readonly number[], histogram: number): Latency {
-  const buckets = new Float64Array(abi.HISTOGRAM_BUCKETS);
-  for (const device of devices) {
-    const own = core.histogram(device, histogram);
-    for (let i = 0; i < buckets.length; i++) buckets[i] = (buckets[i] as number) + (own[i] as number);
-  }
-  const count = buckets.reduce((total, value) => total + value, 0);
-  const at = (share: number): number => percentile(buckets, count, share);
-  return { count, p50: at(0.5), p99: at(0.99), p999: at(0.999), max: at(1) };
-}
-
-function percentile(buckets: Float64Array, count: number, share: number): number {
-  if (count === 0) return 0;
-  const wanted = Math.ceil(count * share);
-  let seen = 0;
-  for (let i = 0; i < buckets.length; i++) {
-    seen += buckets[i] as number;
-    if (seen >= wanted) return bucketBounds(i)[1];
-  }
-  return bucketBounds(buckets.length - 1)[1];
+function latency(core: Core, devices: readonly number[], which: number): Latency {
+  const histogram = new Histogram();
+  for (const device of devices) histogram.merge(Histogram.of(core.histogram(device, which)));
+  const at = (percent: number): number => histogram.percentile(percent);
+  const { count, mean, max } = histogram;
+  return {
+    count,
+    mean,
+    p50: at(50),
+    p90: at(90),
+    p95: at(95),
+    p99: at(99),
+    p999: at(99.9),
+    p9999: at(99.99),
+    max,
+    histogram,
+  };
 }

@@ -1,5 +1,6 @@
 // What a status of the core becomes at the edge: a POSIX name and words for people (spec-core 1.2).
 import * as abi from '../../assembly/abi.ts';
+import type { IoOperation } from '../errors.ts';
 
 export interface StatusMeaning {
   readonly code: string;
@@ -32,4 +33,17 @@ const MEANINGS: ReadonlyMap<number, StatusMeaning> = new Map([
 
 export function meaningOf(status: number): StatusMeaning {
   return MEANINGS.get(status) ?? { code: 'EIO', reason: `unknown status ${status}` };
+}
+
+const NAMES: ReadonlyMap<number, IoOperation> = new Map([
+  [abi.OPERATION_READ, 'read'],
+  [abi.OPERATION_WRITE, 'write'],
+  [abi.OPERATION_FLUSH, 'flush'],
+  [abi.OPERATION_DISCARD, 'discard'],
+  [abi.OPERATION_WRITE_ZEROES, 'writeZeroes'],
+]);
+
+/** An operation as errors name it. */
+export function operationName(operation: number): IoOperation {
+  return NAMES.get(operation) as IoOperation;
 }

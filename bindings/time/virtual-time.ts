@@ -11,6 +11,8 @@ interface Event {
   run: (() => void) | undefined;
 }
 
+const IDLE_TURNS_MAX = 50;
+
 export class VirtualTime implements Time {
   #nowNs: number;
   #orders = 0;
@@ -88,11 +90,15 @@ export class VirtualTime implements Time {
    * out before.
    */
   async until(isDone: () => boolean): Promise<void> {
+    let idleTurns = 0;
     for (;;) {
       // a turn of the event loop: all promises that can go on have gone on
       await new Promise<void>((resolve) => setImmediate(resolve));
       if (isDone()) return;
-      if (!this.step()) throw new Error('virtual time: nothing is left to happen, and what was waited for has not come');
+      if (this.step()) idleTurns = 0;
+      // files and threads that close need turns of the event loop, and no event
+      else if (++idleTurns > IDLE_TURNS_MAX)
+        throw new Error('virtual time: nothing is left to happen, and what was waited for has not come');
     }
   }
 

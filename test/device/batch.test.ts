@@ -2,8 +2,16 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { STATUS_BEYOND_END, STATUS_MEDIUM, STATUS_READ_ONLY } from '../../assembly/abi.ts';
-import { DeviceMapper, type IoBatch, type Lease } from '../../bindings/index.ts';
+import {
+  FLAG_META,
+  FLAG_PRIORITY_MASK,
+  STATUS_BEYOND_END,
+  STATUS_MEDIUM,
+  STATUS_NOTSUPP,
+  STATUS_READ_ONLY,
+} from '../../assembly/abi.ts';
+import { DeviceMapper, type IoBatch, type Lease, priorityFlags } from '../../bindings/index.ts';
+import { allowErasing, Issues } from '../support/issues.ts';
 import { isPending, rejection } from '../support/promise-state.ts';
 import { pattern } from '../support/random.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
@@ -84,7 +92,7 @@ test('what cannot be asked is refused with the entry and what was expected, noth
   const good: Entry = [1, 0, 512, lease.address];
   lease.bytes.fill(1);
   for (const [bad, code, text] of [
-    [[3, 0, 512, lease.address], 'ERR_RQDM_BATCH', /entry 1: operation is 3: expected 0 \(read\)/],
+    [[4, 0, 512, lease.address], 'ERR_RQDM_BATCH', /entry 1: operation is 4: expected 0 \(read\)/],
     [[0, 100, 512, lease.address], 'ERR_RQDM_ALIGNMENT', /entry 1: position is 100: expected a multiple of 512/],
     [[0, -512, 512, lease.address], 'ERR_RQDM_ALIGNMENT', /position is -512/],
     [[0, Number.NaN, 512, lease.address], 'ERR_RQDM_ALIGNMENT', /position is NaN/],
@@ -108,7 +116,7 @@ test('an empty batch resolves at once, and refused and empty ones keep no device
   await using mapper = new DeviceMapper();
   const device = await mapper.openDevice('mem:a?size=64K');
   assert.is(await device.batch(batchOf([])), 0);
-  await rejection(device.batch(batchOf([[9, 0, 0, 0]])));
+  await rejection(device.batch(batchOf([[10, 0, 0, 0]])));
   await device.close();
 });
 
@@ -151,6 +159,47 @@ test('batches at the same time on several devices settle each by itself', async 
   assert.ok(await isPending(waiting));
   await held.resume();
   assert.is(await waiting, 0);
+});
+
+test('discards and zeroes go in a batch, without an address', async () => {
+  await using mapper = new DeviceMapper();
+  const device = await mapper.openPlain('mem:a?size=64K');
+  allowErasing(mapper, device.id, 128);
+  await device.write(pattern(0, 65536), 0);
+  using issues = new Issues();
+  const batch = batchOf([
+    [3, 0, 4096, 0xffff_ffff],
+    [9, 8192, 4096, 7],
+    [9, 65536, 512, 0],
+  ]);
+  assert.is(await device.batch(batch), 1);
+  assert.equal([...batch.statuses], [0, 0, STATUS_BEYOND_END]);
+  assert.equal(issues.all.map(({ operation, position, bytes }) => [operation, position, bytes]).sort(), [
+    [3, 0, 4096],
+    [9, 8192, 4096],
+  ]);
+  assert.ok((await device.read(8192, 4096)).every((byte) => byte === 0));
+  allowErasing(mapper, device.id, 0);
+  const refused = batchOf([[3, 0, 4096, 0]]);
+  assert.is(await device.batch(refused), 1);
+  assert.equal([...refused.statuses], [STATUS_NOTSUPP]);
+});
+
+test('flags and priorities of a batch are those of each I/O', async () => {
+  await using mapper = new DeviceMapper();
+  const device = await mapper.openPlain('mem:a?size=64K');
+  using lease = room(mapper, 2048);
+  using issues = new Issues();
+  const batch = batchOf(Array.from({ length: 4 }, (_, index) => [0, index * 512, 512, lease.address + index * 512] as const));
+  const idle = priorityFlags({ class: 'idle', level: 1 });
+  assert.is(await device.batch({ ...batch, flags: Uint16Array.of(idle | FLAG_META, idle, 0, 0) }), 0);
+  assert.equal(issues.all.map(({ position, bytes, flags }) => [position, bytes, flags & FLAG_PRIORITY_MASK]).sort(), [
+    [0, 1024, idle],
+    [1024, 1024, 0],
+  ]);
+  const short = await rejection(device.batch({ ...batch, flags: new Uint16Array(3) }));
+  assert.is(short['code'], 'ERR_RQDM_BATCH');
+  assert.match(short.message, /batch.flags holds 3/);
 });
 
 test('an endless loop of batches that end at once leaves timers their turn', async () => {

@@ -2,7 +2,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { OPERATION_READ, OPERATION_WRITE, STATUS_MEDIUM, STATUS_OK } from '../../assembly/abi.ts';
+import { FLAG_CLEAR, FLAG_META, OPERATION_READ, OPERATION_WRITE, STATUS_MEDIUM, STATUS_OK } from '../../assembly/abi.ts';
 import { Arena } from '../../bindings/device/arena.ts';
 import { Bounce } from '../../bindings/device/bounce.ts';
 import type { Path } from '../../bindings/path/path.ts';
@@ -11,10 +11,10 @@ const test = suite('device: bounce');
 
 /** A path that notes where it was to read to. */
 class NotingPath {
-  readonly issued: { id: number; bytes: number; address: number; segments: number }[] = [];
+  readonly issued: { id: number; operation: number; bytes: number; address: number; segments: number }[] = [];
 
-  issue(id: number, _operation: number, _position: number, bytes: number, address: number, segments: number): void {
-    this.issued.push({ id, bytes, address, segments });
+  issue(id: number, operation: number, _position: number, bytes: number, address: number, segments: number): void {
+    this.issued.push({ id, operation, bytes, address, segments });
   }
 }
 
@@ -47,6 +47,19 @@ test('a read into a quarantined range goes through another, and its data comes t
   assert.equal([...new Set(arena.bytes.subarray(address, address + 4096))], [9]);
   assert.not.ok(bounce.isActive);
   assert.is(arena.freeBytes, arena.sizeBytes - 4096, 'the range in between is free again');
+});
+
+test('a read is one whatever its flags, and the path sees them', () => {
+  const { arena, path, take } = setUp();
+  const address = arena.allocate(4096);
+  arena.quarantine(address, 4096, new Promise(() => {}));
+  const word = OPERATION_READ | ((FLAG_CLEAR | FLAG_META) << 8);
+  assert.ok(take(address, word));
+  assert.equal(
+    path.issued.map(({ operation }) => operation),
+    [word],
+  );
+  assert.not.ok(take(address, OPERATION_WRITE | (FLAG_META << 8)));
 });
 
 test('what was read before an error comes too, and no more', () => {

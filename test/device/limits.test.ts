@@ -2,14 +2,19 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { Core } from '../../bindings/core/core.ts';
+import { completeLimits, coreCapacities } from '../../bindings/device/limits.ts';
+import { BackingDevice } from '../../bindings/device/opened.ts';
 import { completed, type QueueLimits, stack } from '../../bindings/device/stacked-limits.ts';
 import { DeviceMapper, type MappedDevice } from '../../bindings/index.ts';
+import type { Path } from '../../bindings/path/path.ts';
 import type { PathLimits } from '../../bindings/path/reference.ts';
 import { VirtualTime } from '../../bindings/time/virtual-time.ts';
 import { poolFigures } from '../support/mapper-parts.ts';
 import { probeTarget } from '../support/probe-target.ts';
 import { rejection } from '../support/promise-state.ts';
 import { pattern } from '../support/random.ts';
+import { runUntilSettled } from '../support/virtual-mapper.ts';
 
 const test = suite('device: limits');
 
@@ -173,6 +178,37 @@ test('a change below goes up the whole stack at once, and back', async () => {
   assert.equal(shown(), before);
 });
 
+test('what a path tells of its limits is taken over at once; what was given in their place stays', () => {
+  const core = new Core(coreCapacities(completeLimits()));
+  const path = {
+    word: 'fake',
+    sizeBytes: 4096,
+    isReadOnly: false,
+    hasCache: true,
+    hasFua: true,
+    cacheKey: 'fake',
+    depth: 4,
+    limits: PLAIN,
+    onLimits: undefined as (() => void) | undefined,
+  };
+  let told = 0;
+  const device = new BackingDevice(core, path as unknown as Path, {
+    id: 0,
+    number: '8:0',
+    word: '/dev/sda',
+    cacheDomain: 1,
+    limits: { maxSegments: 5 },
+    limitsChanged: () => told++,
+    wake: () => {},
+    enter: (change) => change(),
+  });
+  assert.equal([device.limits.maxSectors, device.limits.maxSegments, device.hasFua], [2560, 5, true]);
+  path.limits = { ...PLAIN, maxSectors: 16, maxSegments: 64, maxDiscardSectors: 8 };
+  path.onLimits?.();
+  assert.equal([device.limits.maxSectors, device.limits.maxSegments, device.limits.maxDiscardSectors], [16, 5, 8]);
+  assert.is(told, 1);
+});
+
 interface Stack {
   readonly device: MappedDevice;
   readonly time: VirtualTime;
@@ -181,73 +217,99 @@ interface Stack {
 
 const KINDS: readonly (readonly [string, (mapper: DeviceMapper) => Promise<MappedDevice>])[] = [
   ['request', (mapper) => mapper.createDevice({ name: 'd', table: MULTIPATH, type: 'request' })],
-  ['bio', (mapper) => mapper.createDevice({ name: 'd', table: '0 2048 linear /dev/sda 0' })],
+  ['bio', (mapper) => mapper.createDevice({ name: 'd', table: '0 8192 linear /dev/sda 0' })],
   [
     'bio on request',
     async (mapper) => {
       await mapper.createDevice({ name: 'low', table: MULTIPATH });
-      return mapper.createDevice({ name: 'd', table: '0 2048 linear low 0' });
+      return mapper.createDevice({ name: 'd', table: '0 8192 linear low 0' });
     },
   ],
   [
     'request on request',
     async (mapper) => {
       await mapper.createDevice({ name: 'low', table: MULTIPATH });
-      return mapper.createDevice({ name: 'd', table: '0 2048 multipath 0 0 1 1 round-robin 0 1 0 low' });
+      return mapper.createDevice({ name: 'd', table: '0 8192 multipath 0 0 1 1 round-robin 0 1 0 low' });
     },
   ],
 ];
-const MULTIPATH = '0 2048 multipath 0 0 1 1 round-robin 0 1 0 /dev/sda';
+const MULTIPATH = '0 8192 multipath 0 0 1 1 round-robin 0 1 0 /dev/sda';
 
 async function stackOf(create: (mapper: DeviceMapper) => Promise<MappedDevice>): Promise<Stack> {
   const time = new VirtualTime();
   const mapper = new DeviceMapper({ time });
-  mapper.attach('/dev/sda', 'mem:a?size=1M&delay=1ms&serial=one', { number: '8:0' });
+  mapper.attach('/dev/sda', 'mem:a?size=4M&delay=1ms&serial=one&depth=1', { number: '8:0' });
   return { time, mapper, device: await create(mapper) };
 }
+
+const PIECE = 64 * 1024;
+
+/** Sixteen writes apart from each other: one is on the path, the others are queued, when `change` is called. All come through. */
+async function writeOver({ time, mapper, device }: Stack, mostSectors: number, change: () => void): Promise<void> {
+  const bytes = pattern(0, 16 * PIECE, 5);
+  const piece = (index: number): Buffer => bytes.subarray(index * PIECE, (index + 1) * PIECE);
+  const writes = Array.from({ length: 16 }, (_, index) => device.write(piece(index), 2 * index * PIECE));
+  time.advanceTo(time.now() + 500_000);
+  change();
+  mapper.setTracing(true);
+  await runUntilSettled(time, Promise.all(writes));
+  const issued = mapper.readTrace().events.filter(({ action, device: on }) => action === 'D' && on === '8:0');
+  assert.ok(issued.length >= 15, `${issued.length} were queued`);
+  assert.ok(issued.every(({ sectors }) => sectors <= mostSectors));
+  const back = Array.from({ length: 16 }, (_, index) => device.read(2 * index * PIECE, PIECE));
+  for (const [index, read] of (await runUntilSettled(time, Promise.all(back))).entries()) {
+    assert.is(Buffer.compare(read, piece(index)), 0);
+  }
+  await runUntilSettled(time, mapper.close());
+}
+
+/** The kind where what is queued lower down is a clone already, which nobody can split. */
+const CLONES_QUEUED = 'request on request';
 
 for (const [kind, create] of KINDS) {
   for (const [way, first, second] of [
     ['lowered', 1280, 4],
     ['raised', 4, 64],
   ] as const) {
-    test(`I/O that is queued when the path's limit is ${way} comes through, split as it must be (${kind})`, async () => {
-      const { time, mapper, device } = await stackOf(create);
-      const { queue } = mapper.backing('/dev/sda')!;
-      const kb = (value: number): number => Math.min(value, Number(queue.get('max_hw_sectors_kb')));
-      queue.set('max_sectors_kb', kb(first));
-      const bytes = pattern(0, 1024 * 1024, 5);
-      let isOver = false;
-      const writes = Array.from({ length: 16 }, (_, index) =>
-        device.write(bytes.subarray(index * 65536, (index + 1) * 65536), index * 65536),
-      );
-      const all = Promise.all(writes).finally(() => {
-        isOver = true;
-      });
-      // the first are on the path, the others wait
-      time.advanceTo(time.now() + 500_000);
-      queue.set('max_sectors_kb', kb(second));
-      mapper.setTracing(true);
-      await time.until(() => isOver);
-      await all;
-      isOver = false;
-      const read = device.read(0, bytes.length).finally(() => {
-        isOver = true;
-      });
-      await time.until(() => isOver);
-      assert.is(Buffer.compare(await read, bytes), 0);
-      const issued = mapper.readTrace().events.filter(({ action, device: on }) => action === 'D' && on === '8:0');
-      assert.ok(issued.length > 0);
-      assert.ok(issued.every(({ sectors }) => sectors <= kb(second) * 2));
-      isOver = false;
-      const closing = mapper.close().finally(() => {
-        isOver = true;
-      });
-      await time.until(() => isOver);
-      await closing;
+    if (kind === CLONES_QUEUED && way === 'lowered') continue;
+    test(`I/O that is queued when a queue below has its limit ${way} comes through, split as it must be (${kind})`, async () => {
+      const stack = await stackOf(create);
+      const { queue } = stack.mapper.backing('/dev/sda')!;
+      queue.set('max_sectors_kb', first);
+      await writeOver(stack, second * 2, () => queue.set('max_sectors_kb', second));
     });
   }
+
+  if (kind === CLONES_QUEUED) continue;
+  test(`a path that learns in the middle of its work that it takes less is given less (${kind})`, async () => {
+    const stack = await stackOf(create);
+    const { device } = stack;
+    const { path } = stack.mapper.backing('/dev/sda') as BackingDevice;
+    await writeOver(stack, 16, () => {
+      path.setLimits({ maxSectors: 16, maxSegments: 2 });
+      assert.is(device.queue.get('max_sectors_kb'), 8);
+      assert.is(device.queue.get('max_segments'), 2);
+    });
+  });
 }
+
+test('a clone that waits below while the limit goes down is refused as in a kernel; the path fails, and serves again', async () => {
+  const { time, mapper, device } = await stackOf((KINDS.find(([kind]) => kind === CLONES_QUEUED) as (typeof KINDS)[number])[1]);
+  const writes = Array.from({ length: 16 }, (_, index) => device.write(pattern(0, PIECE, 1), 2 * index * PIECE));
+  time.advanceTo(time.now() + 500_000);
+  mapper.backing('/dev/sda')!.queue.set('max_sectors_kb', 4);
+  const results = await runUntilSettled(time, Promise.allSettled(writes));
+  const refused = results.filter((result) => result.status === 'rejected');
+  assert.ok(refused.length > 0 && refused.length < 16, `${refused.length} of 16`);
+  for (const { reason } of refused) assert.is(reason.code, 'EIO');
+  assert.match(device.status(), / 253:0 F 1 /);
+  mapper.getDevice('low')!.message('reinstate_path 8:0');
+  device.message('reinstate_path 253:0');
+  await runUntilSettled(time, device.write(pattern(0, PIECE, 2), 0));
+  const back = await runUntilSettled(time, device.read(0, PIECE));
+  assert.is(Buffer.compare(back, pattern(0, PIECE, 2)), 0);
+  await runUntilSettled(time, mapper.close());
+});
 
 test('a request that is larger than the path takes fails, and is not tried again and again', async () => {
   await using mapper = new DeviceMapper();

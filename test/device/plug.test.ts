@@ -3,6 +3,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DeviceMapper } from '../../bindings/index.ts';
+import { choose, probeTarget } from '../support/probe-target.ts';
 import { pattern } from '../support/random.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
 
@@ -123,6 +124,24 @@ test('latencies and bytes are counted for the device and each path', async () =>
     ],
   );
   assert.is(stats.inFlight + stats.queued + stats.waiting, 0);
+});
+
+test('what a hook submits while other I/O waits for a record is not lost', async () => {
+  await using mapper = new DeviceMapper({ limits: { devices: 4, bios: 16, requests: 16, submits: 16 } });
+  const inner: Promise<Buffer>[] = [];
+  const other = await mapper.openDevice('mem:b?size=64K');
+  mapper.registerTarget(
+    probeTarget('probe', {
+      prepMap: (io, probe) => {
+        if (inner.length < 10) inner.push(other.read(inner.length * 512, 512));
+        return choose(io, probe);
+      },
+    }),
+  );
+  const device = await mapper.createDevice({ name: 'p', table: '0 2048 probe mem:a?size=1M', type: 'request' });
+  const reads = Array.from({ length: 60 }, (_, index) => device.read(index * 8192, 512));
+  assert.is((await Promise.all(reads)).length, 60);
+  assert.is((await Promise.all(inner)).length, 10);
 });
 
 test.run();

@@ -3,6 +3,25 @@
 import { DeviceMapper, type MapperOptions } from '../../bindings/index.ts';
 import { VirtualTime } from '../../bindings/time/virtual-time.ts';
 
+/** Turns without an event in which threads and files may end: those know no virtual time. */
+const IDLE_TURNS_MAX = 1000;
+
+/** The clock of `time` runs until `promise` has settled, and no further. Throws if nothing is left to happen before. */
+export async function runUntilSettled<T>(time: VirtualTime, promise: Promise<T>): Promise<T> {
+  let isOver = false;
+  const end = (): void => {
+    isOver = true;
+  };
+  promise.then(end, end);
+  for (let idle = 0; ; ) {
+    // a turn of the event loop: all promises that can go on have gone on
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    if (isOver) return promise;
+    idle = time.step() ? 0 : idle + 1;
+    if (idle > IDLE_TURNS_MAX) throw new Error('virtual time: nothing is left to happen, and what was waited for has not come');
+  }
+}
+
 export class VirtualMapper implements AsyncDisposable {
   readonly time: VirtualTime = new VirtualTime();
   readonly mapper: DeviceMapper;
@@ -12,14 +31,8 @@ export class VirtualMapper implements AsyncDisposable {
   }
 
   /** The clock runs until `promise` has settled, and no further. */
-  async run<T>(promise: Promise<T>): Promise<T> {
-    let isOver = false;
-    const end = (): void => {
-      isOver = true;
-    };
-    promise.then(end, end);
-    await this.time.until(() => isOver);
-    return promise;
+  run<T>(promise: Promise<T>): Promise<T> {
+    return runUntilSettled(this.time, promise);
   }
 
   /** What happens within `ms`, promises between included. */

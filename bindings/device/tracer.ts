@@ -1,0 +1,52 @@
+// Events of the core's trace ring for those who have subscribed to channels. Asked before and after each drive of the pump.
+import { type BatchEvent, hasBatchSubscribers, publishBatch } from '../channels.ts';
+import type { Core, TraceEvent } from '../core/core.ts';
+
+export class Tracer {
+  isOn = false;
+  readonly #core: Core;
+  #mapper: object | undefined;
+  #numberOf: (device: number) => string = String;
+  #next = 0;
+  #events: TraceEvent[] = [];
+  #lost = 0;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  /** Whose events these are, and the `MAJOR:MINOR` of a device by the core's number of it. */
+  attach(mapper: object, numberOf: (device: number) => string): void {
+    this.#mapper = mapper;
+    this.#numberOf = numberOf;
+  }
+
+  /** Before a drive: the ring runs while somebody listens. */
+  look(): void {
+    const isWanted = hasBatchSubscribers() && this.#core.capacities.traceRecords > 0;
+    if (isWanted === this.isOn) return;
+    this.isOn = isWanted;
+    this.#core.setPublishing(isWanted);
+    this.#next = this.#core.traceHead;
+  }
+
+  /** Inside a drive, after a run: takes what has come before newer events overwrite it. */
+  drain(): void {
+    if (this.#core.traceHead === this.#next) return;
+    const { events, next, lost } = this.#core.readTrace(this.#next);
+    this.#next = next;
+    this.#lost += lost;
+    for (const event of events) this.#events.push(event);
+  }
+
+  /** After a drive, out of the core. A subscriber may drive again: what that brings is told after this. */
+  publish(): void {
+    this.drain();
+    if (this.#events.length === 0) return;
+    const events: BatchEvent[] = this.#events.map((event) => ({ ...event, device: this.#numberOf(event.device) }));
+    const lost = this.#lost;
+    this.#events = [];
+    this.#lost = 0;
+    publishBatch(this.#mapper, events, lost);
+  }
+}
