@@ -56,12 +56,29 @@ export type { PlainDevice } from './device/plain.ts';
 export type { DeviceQueue, QueueValue } from './device/queue-settings.ts';
 export type { DeviceStats, Latency, PathStats } from './device/stats.ts';
 export { type IoErrorDetails, type IoOperation, RqdmError, RqdmIoError, RqdmTableError } from './errors.ts';
+export type { MarginalOptions } from './multipathd/marginal.ts';
+export type { GroupStatus, MultipathStatus, PathStatus } from './multipathd/multipath-status.ts';
+export { type CheckedPath, PathChecker, type PathCheckerOptions } from './multipathd/path-checker.ts';
+export { type TopologyOptions, topology } from './multipathd/topology.ts';
+export { type Sense, statusOfSense } from './sense.ts';
 export { ArgumentReader } from './table/arguments.ts';
 export * from './table/builders.ts';
 export { parseTable, type TableLine } from './table/parse.ts';
+export {
+  type AccessState,
+  ArrayModel,
+  type ArrayOptions,
+  type PortGroup,
+} from './target/multipath/hardware-handler/array-model.ts';
+export * from './target/multipath/hardware-handler/handler.ts';
+export type { HardwareHandlerRegistry } from './target/multipath/hardware-handler/registry.ts';
+export type { MultipathParameters } from './target/multipath/parameters.ts';
 export { NO_PATH, type PathSelector, type SelectorContext, type SelectorType } from './target/multipath/selector/selector.ts';
 export type {
   DeviceReference,
+  ExplainedDecision,
+  ExplainedPath,
+  Explanation,
   PathLimits,
   Target,
   TargetContext,

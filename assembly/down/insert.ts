@@ -7,7 +7,7 @@ import * as elevator from '../elevator/elevator';
 import { creditsOf } from '../record/credit';
 import { Device } from '../record/device';
 import { Request } from '../record/request';
-import { ready } from '../record/root';
+import { ready, root } from '../record/root';
 import { trace, tracedOf } from '../stats/trace';
 import { absorbNew } from './merge';
 
@@ -18,5 +18,5 @@ export function insert(device: Device, request: Request): void {
   if (device.elevator != ELEVATOR_NONE || creditsOf(device) == 0) {
     trace(TRACE_INSERT, device, tracedOf(request.operation, request.flags), request.sector, request.sectors, 0);
   }
-  elevator.insert(device, request);
+  elevator.insert(device, request, root().now);
 }

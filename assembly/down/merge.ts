@@ -152,7 +152,7 @@ export function mergeIntoPlugged(device: Device, request: Request, bio: Bio): bo
 /** Merges the bio into a queued request (spec-core 4.1). The bio is mergeable. */
 export function mergeIntoQueued(device: Device, bio: Bio): bool {
   if (device.nomerges == 2) return false;
-  if (!elevator.sorts(device)) return mergeIntoNewest(device, bio);
+  if (!device.isSorting) return mergeIntoNewest(device, bio);
   let request = device.lastMerge;
   if (request && isCompatible(request, bio.operation, bio.flags)) {
     const direction = directionOf(device, request, bio);
@@ -276,7 +276,7 @@ function mergeRequests(device: Device, before: Request, after: Request): bool {
 
 /** Insert-time merge (spec-core 4.2): a request not yet queued is taken in by one that ends where it begins. */
 export function absorbNew(device: Device, incoming: Request): bool {
-  if (device.nomerges == 2 || !elevator.sorts(device) || incoming.flags & BARRED) return false;
+  if (device.nomerges == 2 || !device.isSorting || incoming.flags & BARRED) return false;
   let survivor = device.lastMerge;
   const isHit = !!survivor && canJoin(device, survivor, incoming);
   if (!isHit) {

@@ -206,7 +206,9 @@ function splitDiscardAt(device: Device, bio: Bio, limit: u32): u32 {
 
 function wait(device: Device, bio: Bio): bool {
   device.waiting++;
-  prependBio(isOverDepth(device, bio) ? overDepthOf(device) : waitingOf(device), bio);
+  // also where the depth has grown meanwhile: behind it wait those that came after it
+  const isOver = isOverDepth(device, bio) || mustQueueUp(device, bio);
+  prependBio(isOver ? overDepthOf(device) : waitingOf(device), bio);
   return false;
 }
 

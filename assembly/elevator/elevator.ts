@@ -1,8 +1,9 @@
 // The elevators by number, with the same functions as each of them. What all share stands here:
 // the list of at-head requests, which goes before every order (mq-deadline has one for each class), and the counts.
-import { ELEVATOR_KYBER, ELEVATOR_MQ_DEADLINE, ELEVATOR_NONE, ELEVATOR_SCAN, FLAG_NOMERGE } from '../abi';
+import { ELEVATOR_KYBER, ELEVATOR_MQ_DEADLINE, ELEVATOR_NONE, ELEVATOR_SCAN, FLAG_NOMERGE, OPERATION_DISCARD } from '../abi';
 import { Device, ELEVATOR_BYTES, elevatorOf, hash, unhash } from '../record/device';
 import { Fifo, fifoAppend, fifoPrepend, fifoRemove, headFifo } from '../record/fifo';
+import { hasPayload } from '../record/operation';
 import { unmark } from '../record/pool';
 import { REQUEST_AT_HEAD, REQUEST_QUEUED, Request } from '../record/request';
 import { root } from '../record/root';
@@ -11,31 +12,25 @@ import * as deadline from './mq-deadline';
 import * as none from './none';
 import * as scan from './scan';
 
-/** Whether requests have an order by sector, in which they can be looked up; else a bio looks at the newest ones. */
-export function sorts(device: Device): bool {
-  return device.elevator == ELEVATOR_MQ_DEADLINE || device.elevator == ELEVATOR_SCAN;
-}
-
 /** The elevator begins, with its memory all zero. */
 export function start(device: Device): void {
+  device.isSorting = device.elevator == ELEVATOR_MQ_DEADLINE || device.elevator == ELEVATOR_SCAN ? 1 : 0;
   if (device.elevator == ELEVATOR_MQ_DEADLINE) deadline.start(device);
   else if (device.elevator == ELEVATOR_NONE) none.start(device);
   else if (device.elevator == ELEVATOR_SCAN) scan.start(device);
   else kyber.start(device);
 }
 
-export function insert(device: Device, request: Request): void {
+/** `since` is when it came to be queued. */
+export function insert(device: Device, request: Request, since: f64): void {
   device.queued++;
-  place(device, request, root().now);
-}
-
-function place(device: Device, request: Request, since: f64): void {
   request.ordinal = device.ordinals++;
   if (device.elevator == ELEVATOR_MQ_DEADLINE) deadline.insert(device, request, since);
   else if (device.elevator == ELEVATOR_NONE) none.insert(device, request, since);
   else if (device.elevator == ELEVATOR_SCAN) scan.insert(device, request, since);
   else kyber.insert(device, request, since);
-  if (!device.lastMerge && !(request.flags & FLAG_NOMERGE)) device.lastMerge = request;
+  const canMerge = !(request.flags & FLAG_NOMERGE) && (hasPayload(request.operation) || request.operation == OPERATION_DISCARD);
+  if (!device.lastMerge && canMerge) device.lastMerge = request;
 }
 
 /** Before everything: a request that comes back. In a sorting elevator it may still merge. */
@@ -47,7 +42,7 @@ export function insertAtHead(device: Device, request: Request): void {
 
 function becomeHead(device: Device, request: Request): Fifo {
   request.state = REQUEST_AT_HEAD;
-  if (sorts(device)) hash(device, request);
+  if (device.isSorting) hash(device, request);
   if (device.elevator == ELEVATOR_MQ_DEADLINE) deadline.hold(device, request);
   return headOf(device, request);
 }
@@ -125,8 +120,8 @@ export function forget(device: Device, request: Request): void {
 
 /** It has ended, and is in no elevator. */
 export function ended(device: Device, request: Request): void {
-  if (device.elevator == ELEVATOR_KYBER) kyber.ended(device, request);
-  forget(device, request);
+  if (device.elevator == ELEVATOR_MQ_DEADLINE) deadline.forget(device, request);
+  else if (device.elevator == ELEVATOR_KYBER) kyber.ended(device, request);
 }
 
 function oldest(device: Device): Request {
@@ -155,6 +150,7 @@ export function switchTo(device: Device, elevator: u32): bool {
     } else {
       request = oldest(device);
       remove(device, request);
+      device.queued--;
     }
     request.next = changetype<Request>(0);
     if (last) last.next = request;
@@ -174,7 +170,7 @@ export function switchTo(device: Device, elevator: u32): bool {
       heads--;
       fifoAppend(becomeHead(device, request), request);
     } else {
-      place(device, request, request.queuedAt);
+      insert(device, request, request.queuedAt);
     }
   }
   return true;

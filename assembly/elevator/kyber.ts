@@ -105,10 +105,11 @@ export function oldest(device: Device): Request {
   return request;
 }
 
-/** Its latencies count, if it has a token. */
+/** Its latencies count, if it has a token, which is free now. */
 export function ended(device: Device, request: Request): void {
   const number = <u32>(request.mark & MARK_ELEVATOR);
   if (!number) return;
   follow(device);
   measure(device, number - 1, request);
+  forget(device, request);
 }

@@ -17,7 +17,7 @@ import { Device, elevatorOf, unhash } from '../record/device';
 import { Fifo, fifoRemove } from '../record/fifo';
 import { MARK_ELEVATOR, Request } from '../record/request';
 import { ready, root } from '../record/root';
-import { older, SORTED_BYTES, Sorted, sortAnew, sortIn, sortOut, sortTogether } from '../record/sorted';
+import { older, SORTED_BYTES, Sorted, sortAnew, sortIn, sortOut, sortOutNext, sortTogether } from '../record/sorted';
 import { treeNext, treePrevious } from '../record/tree';
 
 const READ: u32 = 0;
@@ -46,6 +46,7 @@ class Batch {
   lastDirection: u32 = 0;
   length: u32 = 0;
   starved: i32 = 0; // batches of reads since the last of writes, while writes waited
+  others: u32 = 0; // held by the classes that are not best effort
 }
 
 const CLASS_BYTES: usize = 48;
@@ -96,6 +97,7 @@ export function hold(device: Device, request: Request): void {
   const index = classNumberOf(request);
   request.mark |= <u8>(index + 1);
   classAt(device, index).held++;
+  if (index != BEST_EFFORT) batchOf(device).others++;
 }
 
 export function start(device: Device): void {
@@ -114,26 +116,26 @@ export function remove(device: Device, request: Request): void {
 }
 
 export function dispatch(device: Device): Request {
-  const realtime = classAt(device, REALTIME);
   const bestEffort = classAt(device, BEST_EFFORT);
+  if (!batchOf(device).others) return pick(device, bestEffort, false);
+  const realtime = classAt(device, REALTIME);
   const idle = classAt(device, IDLE);
   const classes = (realtime.held ? 1 : 0) + (bestEffort.held ? 1 : 0) + (idle.held ? 1 : 0);
   if (classes > 1) {
-    const latest = root().now - device.priorityAgingNs;
-    let request = pick(device, bestEffort, latest);
-    if (!request) request = pick(device, idle, latest);
+    let request = pick(device, bestEffort, true);
+    if (!request) request = pick(device, idle, true);
     if (request) return request;
   }
-  return pick(device, realtime.held ? realtime : bestEffort.held ? bestEffort : idle, Infinity);
+  return pick(device, realtime.held ? realtime : bestEffort.held ? bestEffort : idle, false);
 }
 
 // 1. what came back
 // 2. go on with the batch, in the direction it has
 // 3. reads wait: a batch of reads, unless writes have waited for `writes_starved` of those
 // 4. writes wait: a batch of writes
-/** The class's next one, taken out, if it came at `latest` or before. */
-function pick(device: Device, group: PriorityClass, latest: f64): Request {
-  if (group.headHead) return pickHead(device, group, latest);
+/** The class's next one, taken out; where only aged ones are wanted, if it is one. */
+function pick(device: Device, group: PriorityClass, isForAged: bool): Request {
+  if (group.headHead) return pickHead(device, group, isForAged);
   const batch = batchOf(device);
   let request = sortedIn(group, batch.lastDirection).next;
   const goesOn = !!request && batch.length < device.fifoBatch;
@@ -155,21 +157,24 @@ function pick(device: Device, group: PriorityClass, latest: f64): Request {
     request = !next || root().now >= first.fifoTime ? first : next;
   }
   const direction = directionOf(request);
-  if (request.fifoTime - (direction == READ ? device.readExpireNs : device.writeExpireNs) > latest) {
-    return changetype<Request>(0);
+  if (isForAged) {
+    const came = request.fifoTime - (direction == READ ? device.readExpireNs : device.writeExpireNs);
+    if (!isAged(device, came)) return changetype<Request>(0);
   }
   batch.length = goesOn ? batch.length + 1 : 1;
   batch.lastDirection = direction;
   batch.starved = starved;
-  const sorted = sortedIn(group, direction);
-  sorted.next = request;
-  sortOut(device, sorted, request);
+  sortOutNext(device, sortedIn(group, direction), request);
   return request;
 }
 
-function pickHead(device: Device, group: PriorityClass, latest: f64): Request {
+function isAged(device: Device, came: f64): bool {
+  return came <= root().now - device.priorityAgingNs;
+}
+
+function pickHead(device: Device, group: PriorityClass, isForAged: bool): Request {
   const request = group.headHead;
-  if (request.fifoTime > latest) return changetype<Request>(0);
+  if (isForAged && !isAged(device, request.fifoTime)) return changetype<Request>(0);
   unhash(device, request);
   fifoRemove(headOf(device, request), request);
   return request;
@@ -201,10 +206,11 @@ export function forget(device: Device, request: Request): void {
   const number = <u32>(request.mark & MARK_ELEVATOR);
   if (!number) return;
   request.mark &= ~MARK_ELEVATOR;
-  const group = classAt(device, number - 1);
-  group.held--;
-  const others = classAt(device, REALTIME).held + classAt(device, BEST_EFFORT).held + classAt(device, IDLE).held - group.held;
-  if (others && device.queued) ready(device);
+  classAt(device, number - 1).held--;
+  const batch = batchOf(device);
+  if (!batch.others) return;
+  if (number - 1 != BEST_EFFORT) batch.others--;
+  if (device.queued) ready(device);
 }
 
 export function oldest(device: Device): Request {

@@ -59,6 +59,7 @@ export class Device {
   id: u32 = 0;
   kind: u32 = 0;
   elevator: u32 = 0;
+  isSorting: u32 = 0; // it has an order by sector, in which requests can be looked up; else a bio looks at the newest ones
   level: u32 = 0; // 0 backing; a mapped device stands above all devices of its table
   sizeSectors: u64 = 0;
   // limits
@@ -169,7 +170,8 @@ const HISTOGRAMS_AT: usize = COUNTERS_AT + COUNTERS * 8;
 const END_INDEX_AT: usize = HISTOGRAMS_AT + 3 * HISTOGRAM_BUCKETS * 4;
 const START_INDEX_AT: usize = END_INDEX_AT + HASH_BUCKETS * 4;
 const PATH_SLOTS_AT: usize = START_INDEX_AT + HASH_BUCKETS * 4;
-export const DEVICE_BYTES: usize = PATH_SLOTS_AT + PATH_SLOTS * 16;
+/** A multiple of a cache line: the pools lie behind the devices, and no record of theirs is to straddle one. */
+export const DEVICE_BYTES: usize = (PATH_SLOTS_AT + PATH_SLOTS * 16 + 63) & ~63;
 
 export function assertDeviceLayout(): void {
   assert(offsetof<Device>() <= DEVICE_RECORD);

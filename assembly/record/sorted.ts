@@ -43,6 +43,14 @@ export function sortOut(device: Device, sorted: Sorted, request: Request): void 
   fifoRemove(fifoOf(sorted), request);
 }
 
+/** The next one to go: a batch goes on with its successor. */
+export function sortOutNext(device: Device, sorted: Sorted, request: Request): void {
+  sorted.next = treeNext(request);
+  treeRemove(treeOf(sorted), request);
+  unhash(device, request);
+  fifoRemove(fifoOf(sorted), request);
+}
+
 /** The request begins earlier than it did. If it was the next one it stays so. */
 export function sortAnew(sorted: Sorted, request: Request): void {
   treeRemove(treeOf(sorted), request);

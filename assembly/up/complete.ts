@@ -33,17 +33,28 @@ import { trace, tracedOf } from '../stats/trace';
 /** A request without an original has ended: so have its bios, or those up to where an error ends. */
 export function complete(request: Request): void {
   const device = request.device;
-  const rest = request.status == STATUS_OK ? changetype<Bio>(0) : restOf(request);
-  if (rest) {
-    endFront(request, rest);
-    return;
+  if (request.status != STATUS_OK) {
+    const rest = restOf(request);
+    if (rest) {
+      endFront(request, rest);
+      return;
+    }
   }
   if (device.kind != DEVICE_BACKING) {
     trace(TRACE_COMPLETE, device, tracedOf(request.operation, request.flags), request.sector, request.sectors, request.status);
   }
   observe(device, HISTOGRAM_QUEUE_TO_COMPLETE, root().now - request.queuedAt);
   if (request.operation != OPERATION_FLUSH) diskEnds(device, request.operation, request.sectors, request.queuedAt);
-  tellUpTo(request, changetype<Bio>(0));
+  let good: u32 = request.status == STATUS_OK ? <u32>-1 : request.goodSectors;
+  let bio = request.bioHead;
+  while (bio) {
+    const next = bio.next;
+    const isGood = good >= bio.sectors;
+    if (isGood) good -= bio.sectors;
+    else good = 0;
+    tell(request, bio, isGood && (request.status == STATUS_OK || bio.sectors > 0) ? STATUS_OK : request.status);
+    bio = next;
+  }
   request.bioHead = changetype<Bio>(0);
   request.bioTail = changetype<Bio>(0);
   elevator.ended(device, request);
@@ -67,31 +78,24 @@ function restOf(request: Request): Bio {
 /** An error that stands, but not for all: from `rest` on the request goes back to the head of its elevator. */
 function endFront(request: Request, rest: Bio): void {
   const device = request.device;
+  let good = request.goodSectors;
   let told: u32 = 0;
-  for (let bio = request.bioHead; bio != rest; bio = bio.next) told += bio.sectors;
+  for (let bio = request.bioHead; bio != rest; ) {
+    const next = bio.next;
+    const isGood = bio.sectors <= good;
+    good = isGood ? good - bio.sectors : 0;
+    told += bio.sectors;
+    tell(request, bio, isGood ? STATUS_OK : request.status);
+    bio = next;
+  }
   if (device.kind != DEVICE_BACKING) {
     trace(TRACE_COMPLETE, device, tracedOf(request.operation, request.flags), request.sector, told, request.status);
   }
   diskAdvances(device, request.operation, told);
-  tellUpTo(request, rest);
   shorten(request, rest, told);
   request.status = <u8>STATUS_OK;
   request.goodSectors = 0;
   goBack(device, request);
-}
-
-/** Tells the bios before `end`: the good ones are done, the others have the status. */
-function tellUpTo(request: Request, end: Bio): void {
-  let good: u32 = request.status == STATUS_OK ? <u32>-1 : request.goodSectors;
-  let bio = request.bioHead;
-  while (bio != end) {
-    const next = bio.next;
-    const isGood = good >= bio.sectors;
-    if (isGood) good -= bio.sectors;
-    else good = 0;
-    tell(request, bio, isGood && (request.status == STATUS_OK || bio.sectors > 0) ? STATUS_OK : request.status);
-    bio = next;
-  }
 }
 
 function tell(request: Request, bio: Bio, status: u32): void {
@@ -104,7 +108,8 @@ function tell(request: Request, bio: Bio, status: u32): void {
 /** `sectors` from the front are done although the rest is not: whole bios of them are told, and the stack moves on. */
 export function advance(original: Request, sectors: u32): void {
   const top = topOf(original);
-  if (top.step) return; // a write that a flush follows is told when that has ended
+  // a write that a flush follows is told when that has ended
+  if (top.step || isOfRanges(top)) return;
   let left = sectors;
   let told: u32 = 0;
   let bio = top.bioHead;
@@ -119,6 +124,11 @@ export function advance(original: Request, sectors: u32): void {
   trace(TRACE_COMPLETE, top.device, tracedOf(top.operation, top.flags), top.sector, told, STATUS_OK);
   diskAdvances(top.device, top.operation, told);
   shorten(original, bio, told);
+}
+
+/** A discard of several ranges, on its way up, is told as a whole: its place would say nothing of what is left of it. */
+function isOfRanges(request: Request): bool {
+  return request.operation == OPERATION_DISCARD && request.segments > 1;
 }
 
 /** `bio`, of which `told` sectors stand before, is the first now, or there is none: so it is for each request of the stack. */

@@ -21,6 +21,8 @@ export function endStep(request: Request): bool {
   device.flushData--;
   ready(device);
   if (request.status != STATUS_OK || !(request.step & STEP_THEN_FLUSH)) {
+    // what was done before an error is not on stable storage: no flush follows
+    if (request.step & STEP_THEN_FLUSH) request.goodSectors = 0;
     request.step = STEP_NONE;
     return false;
   }

@@ -60,6 +60,8 @@ export interface MultipathFeatures {
 
 export interface MultipathOptions extends LinePlace {
   readonly features?: MultipathFeatures;
+  /** Hardware handler: its name, then its own words. Default: none. */
+  readonly handler?: readonly (string | number)[];
   /** In order of priority, the most wanted first. */
   readonly groups: readonly MultipathGroup[];
   /** The group to begin with, from 1; default 1. */
@@ -97,7 +99,9 @@ export function error(options: { readonly start?: number; readonly length: numbe
 export function multipath(options: MultipathOptions): string {
   const features = featureWords(options.features ?? {});
   const initialGroup = options.groups.length === 0 ? 0 : (options.initialGroup ?? 1);
-  const words: (string | number)[] = [features.length, ...features, 0, options.groups.length, initialGroup];
+  const handler = options.handler ?? [];
+  const words: (string | number)[] = [features.length, ...features, handler.length, ...handler];
+  words.push(options.groups.length, initialGroup);
   for (const group of options.groups) words.push(...groupWords(group));
   return line(options, 'multipath', words);
 }

@@ -6,7 +6,9 @@ import { dustTarget } from './dust/dust.ts';
 import { errorTarget } from './error.ts';
 import { flakeyTarget } from './flakey/flakey.ts';
 import { linearTarget } from './linear.ts';
+import type { HardwareHandlerRegistry } from './multipath/hardware-handler/registry.ts';
 import { multipathTarget } from './multipath/multipath.ts';
+import type { MultipathParameters } from './multipath/parameters.ts';
 import type { SelectorRegistry } from './multipath/selector/registry.ts';
 import { passthroughTarget } from './passthrough/passthrough.ts';
 import { stripedTarget } from './striped.ts';
@@ -49,14 +51,21 @@ export class TargetRegistry {
   }
 }
 
-/** The targets that come with the library. Multipath takes its selectors from `selectors`, also ones registered later. */
-export function builtInTargets(selectors: SelectorRegistry): TargetType[] {
+/**
+ * The targets that come with the library. Multipath takes its selectors from `selectors` and its hardware handlers from
+ * `handlers`, also ones registered later; `parameters` hold for all its maps.
+ */
+export function builtInTargets(
+  selectors: SelectorRegistry,
+  handlers?: HardwareHandlerRegistry,
+  parameters?: MultipathParameters,
+): TargetType[] {
   return [
     errorTarget,
     linearTarget,
     stripedTarget,
     passthroughTarget,
-    multipathTarget(selectors),
+    multipathTarget(selectors, handlers, parameters),
     delayTarget,
     flakeyTarget,
     switchTarget,

@@ -137,6 +137,32 @@ export type TargetEvent =
   | { readonly kind: 'path-failed' | 'path-reinstated'; readonly path: DeviceReference; readonly validPaths: number }
   | { readonly kind: 'table-event'; readonly reason: string };
 
+/** A path in an explanation: why it was taken or not, and what its selector knew of it. */
+export interface ExplainedPath {
+  readonly device: DeviceReference;
+  readonly group: number;
+  readonly why: string;
+  readonly figures: Readonly<Record<string, number>>;
+}
+
+export interface ExplainedDecision {
+  readonly timeNs: number;
+  readonly operation: string;
+  readonly sector: number;
+  readonly bytes: number;
+  readonly chosen: DeviceReference | undefined;
+  readonly group: number | undefined;
+  readonly outcome: string;
+  readonly paths: readonly ExplainedPath[];
+}
+
+/** What a target says of its last decisions (if it keeps them), and of its paths as they are now. */
+export interface Explanation {
+  readonly isOn: boolean;
+  readonly decisions: readonly ExplainedDecision[];
+  readonly paths: readonly ExplainedPath[];
+}
+
 /** Figures of a target's type that the table needs. */
 export interface TargetType {
   readonly name: string;
@@ -198,6 +224,8 @@ export interface Target {
   status(kind: 'info' | 'table', name: (device: DeviceReference) => string): string;
   /** A message's words. Returns text for the sender, or nothing. Throws RqdmError for what it cannot do. */
   message?(words: readonly string[]): string | undefined;
+  /** Why I/O went where it went. */
+  explain?(): Explanation;
   /** Adjust the limits stacked from the devices. */
   limits?(limits: PathLimits): PathLimits;
   /** Each device with the stretch of it that is used, in sectors. */

@@ -7,7 +7,7 @@
 import type { Test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ArgumentReader } from '../../bindings/table/arguments.ts';
-import type { PathSelector, SelectorType } from '../../bindings/target/multipath/selector/selector.ts';
+import type { PathSelector, SelectorContext, SelectorType } from '../../bindings/target/multipath/selector/selector.ts';
 import { NO_PATH } from '../../bindings/target/multipath/selector/selector.ts';
 import { tableError } from '../support/target-context.ts';
 
@@ -25,9 +25,11 @@ const BYTES = 4096;
 export function makeSelector(
   type: SelectorType,
   paths: readonly (readonly string[])[],
+  options: { words?: readonly string[]; context?: Partial<SelectorContext> } = {},
 ): { selector: PathSelector; logs: string[] } {
   const logs: string[] = [];
-  const selector = type.create(new ArgumentReader([]), { log: (line) => logs.push(line) });
+  const log = (line: string): void => void logs.push(line);
+  const selector = type.create(new ArgumentReader(options.words ?? []), { log, ...options.context });
   for (const words of paths) selector.addPath(new ArgumentReader(words));
   return { selector, logs };
 }
@@ -129,15 +131,26 @@ export function selectorContract(test: Test, facts: SelectorFacts): void {
     }
   });
 
-  test(`${type.name}: what it prints for a path it takes again`, () => {
+  test(`${type.name}: what it prints for its paths it takes again`, () => {
     const selector = make(2);
-    const words = selector
-      .status('table', 1)
-      .trim()
-      .split(' ')
-      .filter((word) => word !== '');
-    selector.addPath(new ArgumentReader(words));
-    assert.is(selector.status('table', 2), selector.status('table', 1));
+    const printed = [0, 1].map((path) => selector.status('table', path));
+    const again = makeSelector(
+      type,
+      printed.map((text) => text.split(' ').filter((word) => word !== '')),
+    ).selector;
+    assert.equal(
+      [0, 1].map((path) => again.status('table', path)),
+      printed,
+    );
+  });
+
+  test(`${type.name}: as many figures as it names, all numbers`, () => {
+    const selector = make(2);
+    selectMany(selector, 3);
+    for (const [which, name] of (selector.figures ?? []).entries()) {
+      const value = selector.figure?.(0, which);
+      assert.ok(Number.isFinite(value), `${name} is ${value}`);
+    }
   });
 
   for (const [words, kernelText] of facts.badWords ?? []) {

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { COUNTER_REFUSALS, FIGURE_BUSY, FIGURE_QUEUED, STATUS_IOERR, STATUS_OK } from '../../assembly/abi.ts';
-import { MAP_REMAPPED } from '../../bindings/target/target.ts';
+import { END_INCOMPLETE, MAP_REMAPPED } from '../../bindings/target/target.ts';
 import { Chooser } from '../support/core-chooser.ts';
 import { type BackingOptions, CoreDriver, Space } from '../support/core-driver.ts';
 import { Script } from '../support/core-script.ts';
@@ -289,6 +289,31 @@ test('batches of 1 and of 64 choose alike', () => {
       assert.equal(choices[0], choices[1]);
     }),
     { numRuns: 20 },
+  );
+});
+
+test('a kept I/O that goes to another device gives its credit of a mapped device back to who waits for it', () => {
+  const driver = new CoreDriver();
+  const [a, b] = [driver.backing(), driver.backing()];
+  const lower = driver.request({ requests: 1, extents: [{ device: a, length: 4096 }] });
+  const script = new Script(lower, { endIo: [END_INCOMPLETE] });
+  const upper = driver.request({ extents: [{ hooks: script, length: 4096 }], paths: [lower, b] });
+  driver.submit([{ device: upper, sector: 0 }]);
+  driver.drain();
+  driver.submit([{ device: upper, sector: 800 }]);
+  driver.drain();
+  assert.equal(
+    driver.issued.map(({ device, sector }) => [device, sector]),
+    [[a, 0]],
+  );
+  assert.ok(driver.remap(script.ids[0], b, 0));
+  driver.assertIdle();
+  assert.equal(
+    driver.issued
+      .slice(1)
+      .map(({ device, sector }) => `${device}: ${sector}`)
+      .toSorted(),
+    [`${a}: 800`, `${b}: 0`],
   );
 });
 

@@ -62,7 +62,7 @@ for (const [name, elevator] of [
 
 test('what has been merged with an older one is as old as that', () => {
   const { driver, device } = held(DEADLINE);
-  queue(driver, device, { sector: 1000 }, { sector: 508 }, { sector: 300 }, { sector: 492 }, { sector: 500 });
+  queue(driver, device, { sector: 1000 }, { sector: 508 }, { sector: 300, operation: WRITE }, { sector: 492 }, { sector: 500 });
   driver.configure(device, { elevator: NONE });
   assert.equal(drained(driver), [492, 300]);
 });
@@ -83,12 +83,12 @@ test('the new elevator sorts what it gets', () => {
 
 test('time that was waited counts in mq-deadline: a read that is over its time begins the next batch', () => {
   const { driver, device } = held(NONE, { readExpireMs: 10, fifoBatch: 1 });
-  queue(driver, device, { sector: 500 }, { sector: 600 });
+  queue(driver, device, { sector: 500 }, { sector: 600 }, { sector: 100 });
   driver.nowNs += 11 * MS;
   queue(driver, device, { sector: 800 }, { sector: 900 }, { sector: 200 });
   driver.configure(device, { elevator: DEADLINE });
-  // 600 is the oldest, and over its time; the others follow upwards from there
-  assert.equal(drained(driver), [600, 800, 900, 200]);
+  // 600 is the oldest; 800 would be next, but 100 is over its time; the others follow upwards from there
+  assert.equal(drained(driver), [600, 100, 200, 800, 900]);
 });
 
 test('a batch does not go on in an elevator that begins: neither with a request that waits, nor with one that is gone', () => {

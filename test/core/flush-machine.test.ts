@@ -88,6 +88,7 @@ test('a flush sent when the data has ended serves both', () => {
   const path = core.backing([CACHE]);
   core.submit({ device: path, operation: WRITE, sectors: 8, flags: FUA }, { device: path, operation: FLUSH });
   assert.is(said(core.answer()), 'W');
+  assert.is(core.core.exports.nextTimer(), 0, 'nothing waits for the five seconds any more');
   assert.is(said(core.answer()), 'F');
   assert.is(core.ended.size, 2);
   core.assertIdle();
@@ -103,6 +104,15 @@ test('an error ends the request at that step, and a flush that fails ends all th
   core.answer(1, abi.STATUS_NOSPC);
   assert.is(core.ended.get(2), abi.STATUS_NOSPC);
   assert.is(core.issued.length, 0, 'no flush for what was not written');
+  core.assertIdle();
+});
+
+test('a FUA write that was done, and yet failed, is not told well: no flush follows it', () => {
+  const core = new RawCore();
+  const path = core.backing([CACHE]);
+  core.submit({ device: path, operation: WRITE, sectors: 8, flags: FUA });
+  core.answer(1, abi.STATUS_TRANSPORT, 8);
+  assert.is(core.ended.get(0), abi.STATUS_TRANSPORT);
   core.assertIdle();
 });
 
@@ -159,6 +169,23 @@ test('suspended in the middle, the machine goes on where it was', () => {
   exports.setState(core.nowNs, device, abi.DEVICE_RUNNING, 0);
   core.run();
   assert.is(said(core.drain()), 'W F');
+  core.assertIdle();
+});
+
+test('data of the machine that a lowered limit makes too long begins anew, each part with its own flushes', () => {
+  const core = new RawCore();
+  const path = core.backing([CACHE, [abi.SETTING_DEPTH, 1]]);
+  core.submit({ device: path, sectors: 8 });
+  core.submit({ device: path, operation: WRITE, sector: 8, sectors: 24, flags: FUA });
+  core.configure(path, abi.SETTING_MAX_SECTORS, 16);
+  const all = core.drain();
+  assert.is(said(all), 'R W W F');
+  assert.equal(
+    all.map(({ sectors }) => sectors),
+    [8, 16, 8, 0],
+  );
+  core.submit({ device: path, operation: FLUSH });
+  assert.is(said(core.drain()), 'F', 'no data is under way any more');
   core.assertIdle();
 });
 

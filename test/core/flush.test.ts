@@ -4,7 +4,10 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
   COUNTER_BIOS,
+  COUNTER_DISK_FLUSH,
   COUNTER_FLUSHES,
+  DISK_IOS,
+  DISK_NS,
   ELEVATOR_MQ_DEADLINE,
   OPERATION_FLUSH,
   OPERATION_WRITE,
@@ -12,6 +15,7 @@ import {
   STATUS_OK,
   STATUS_TRANSPORT,
 } from '../../assembly/abi.ts';
+import { END_REQUEUE } from '../../bindings/target/target.ts';
 import { CoreDriver } from '../support/core-driver.ts';
 import { Script } from '../support/core-script.ts';
 
@@ -46,6 +50,22 @@ test('a flush of a table that wants none is done at once', () => {
   const device = driver.bio({ extents: [{ kind: 'error', length: 100, flushes: 0 }] });
   assert.is(driver.submit([{ device, operation: OPERATION_FLUSH }])[0].status, STATUS_OK);
   driver.assertIdle();
+});
+
+test('a flush that is tried again tells how often, by which path, and its first error; its time is in the disk statistics', () => {
+  const driver = new CoreDriver();
+  const answers = [{ status: STATUS_TRANSPORT }, {}];
+  const path = driver.backing({ hasCache: 1, script: () => ({ ...answers.shift(), afterNs: 3_000_000 }) });
+  const script = new Script(path, { endIo: [END_REQUEUE] });
+  const device = driver.request({ hasCache: 1, extents: [{ hooks: script, length: 100 }], paths: [path] });
+  const [flush] = driver.submit([{ device, operation: OPERATION_FLUSH }]);
+  driver.assertIdle();
+  assert.is(flush.status, STATUS_OK);
+  assert.is(flush.attempts, 2);
+  assert.is(flush.firstStatus, STATUS_TRANSPORT);
+  assert.is(flush.lastPath, path);
+  assert.is(driver.counter(device, COUNTER_DISK_FLUSH + DISK_IOS), 1);
+  assert.is(driver.counter(device, COUNTER_DISK_FLUSH + DISK_NS), 6_000_000);
 });
 
 test('the first error of a flush is its status, and it still waits for the rest', () => {

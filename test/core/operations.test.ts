@@ -82,12 +82,45 @@ ranges('ranges of a discard keep their distances through a map', () => {
   core.assertIdle();
 });
 
+ranges('a discard of several ranges is tried again as a whole, and a target sees where it began', () => {
+  const core = new RawCore();
+  const path = core.backing([...DISCARDS, [abi.SETTING_MAX_DISCARD_SEGMENTS, 4]]);
+  const device = core.device(abi.DEVICE_REQUEST, [ELEVATED, ...DISCARDS, [abi.SETTING_MAX_DISCARD_SEGMENTS, 4]]);
+  core.map(device, abi.EXTENT_DEVICE, path, { hooks: abi.HOOK_PREP_MAP | abi.HOOK_END_IO });
+  const asked: number[] = [];
+  core.choose = ({ sector }) => {
+    asked.push(sector);
+    return { verdict: abi.MAP_REMAPPED, device: path };
+  };
+  core.endings.push(abi.END_REQUEUE);
+  core.submit({ device, operation: DISCARD, sector: 500, sectors: 8 }, { device, operation: DISCARD, sector: 20, sectors: 4 });
+  core.answer(1, abi.STATUS_TRANSPORT, 8);
+  assert.is(core.ended.size, 0);
+  assert.equal(core.drain()[0]?.ranges, [
+    [500, 8],
+    [20, 4],
+  ]);
+  assert.equal(asked, [500, 500]);
+  core.assertIdle();
+});
+
 ranges('zeroes never merge and are cut to their own limit', () => {
   const core = new RawCore();
   const path = core.backing([ELEVATED, ...DISCARDS]);
   const bio = { device: path, operation: ZEROES };
   core.submit({ ...bio, sector: 0, sectors: 40 }, { ...bio, sector: 40, sectors: 8 }, { ...bio, sector: 48, sectors: 8 });
   assert.equal(places(core.drain()), ['0+32', '32+8', '40+8', '48+8']);
+  core.assertIdle();
+});
+
+ranges('zeroes are not what the next bio is tried with first: that stays free for what can merge', () => {
+  const core = new RawCore();
+  const path = core.backing([ELEVATED, ...DISCARDS, [abi.SETTING_NOMERGES, 1], [abi.SETTING_DEPTH, 1]]);
+  const reads = [{ sector: 16 }, { sector: 24 }];
+  for (const bio of [{ operation: ZEROES }, { operation: ZEROES, sector: 8 }, ...reads]) {
+    core.submit({ device: path, sectors: 8, ...bio });
+  }
+  assert.equal(places(core.drain()).toSorted(), ['0+8', '16+16', '8+8']);
   core.assertIdle();
 });
 
@@ -102,6 +135,23 @@ ranges('a clone over the limit of the device below is refused, with NOTSUPP wher
     core.map(device, abi.EXTENT_DEVICE, path);
     core.submit({ device, operation: DISCARD, sectors: 8 });
     assert.is(core.ended.get(0), status);
+    core.assertIdle();
+  }
+});
+
+ranges('a stretch that takes discards or zeroes and not the other turns that one away', () => {
+  for (const [abilities, statuses] of [
+    [0, [abi.STATUS_NOTSUPP, abi.STATUS_NOTSUPP]],
+    [abi.ABILITY_DISCARD, [abi.STATUS_OK, abi.STATUS_NOTSUPP]],
+    [abi.ABILITY_WRITE_ZEROES, [abi.STATUS_NOTSUPP, abi.STATUS_OK]],
+  ] as const) {
+    const core = new RawCore();
+    const path = core.backing(DISCARDS);
+    const device = core.device(abi.DEVICE_BIO, DISCARDS);
+    core.map(device, abi.EXTENT_DEVICE, path, { abilities });
+    core.submit({ device, operation: DISCARD, sectors: 8 }, { device, operation: ZEROES, sectors: 8 });
+    core.drain();
+    assert.equal([core.ended.get(0), core.ended.get(1)], statuses);
     core.assertIdle();
   }
 });
@@ -253,6 +303,31 @@ mapped('what a hook keeps goes to the device and the place that it names later',
     assert.is(core.ended.get(0), abi.STATUS_OK);
     core.assertIdle();
   }
+});
+
+mapped('kept I/O whose front has been told goes on behind it at the new place', () => {
+  const core = new RawCore();
+  const path = core.backing();
+  const device = core.device(abi.DEVICE_REQUEST);
+  core.map(device, abi.EXTENT_DEVICE, path, { hooks: abi.HOOK_PREP_MAP | abi.HOOK_END_IO });
+  let kept = 0;
+  core.choose = ({ id }) => {
+    kept = id;
+    return { verdict: abi.MAP_REMAPPED, device: path };
+  };
+  core.endings.push(abi.END_INCOMPLETE, abi.END_INCOMPLETE);
+  core.submit({ device, sector: 100, sectors: 8 }, { device, sector: 108, sectors: 8 });
+  assert.equal(places(core.answer(1, abi.STATUS_TRANSPORT, 8)), ['100+16']);
+  assert.equal([...core.ended.keys()], [0]);
+  assert.ok(core.core.exports.remap(core.nowNs, kept, path, 700));
+  core.run();
+  // all of it is done now, though with an error: what is given to a place then has nothing to do there
+  assert.equal(places(core.answer(1, abi.STATUS_TRANSPORT, 8)), ['708+8']);
+  assert.ok(core.core.exports.remap(core.nowNs, kept, path, 900));
+  core.run();
+  assert.is(core.issued.length, 0);
+  assert.is(core.ended.get(1), abi.STATUS_OK);
+  core.assertIdle();
 });
 
 mapped('kept I/O that is sent to a device which does not stand below ends with an error', () => {

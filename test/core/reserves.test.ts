@@ -10,13 +10,14 @@ import {
   FIGURE_REQUESTS,
   HEADER_BIOS_FREE,
   HEADER_REQUESTS_FREE,
+  OPERATION_DISCARD,
   OPERATION_WRITE,
   STATUS_OFFLINE,
   STATUS_OK,
 } from '../../assembly/abi.ts';
-import { END_INCOMPLETE, MAP_REMAPPED } from '../../bindings/target/target.ts';
+import { END_INCOMPLETE, MAP_DELAY_REQUEUE, MAP_KILL, MAP_REMAPPED } from '../../bindings/target/target.ts';
 import { Chooser } from '../support/core-chooser.ts';
-import { CoreDriver, Space } from '../support/core-driver.ts';
+import { CoreDriver, Medium, Space } from '../support/core-driver.ts';
 
 const test = suite('core/reserves');
 
@@ -185,6 +186,27 @@ test('more zeros than the fill ring has room for are filled before anything is t
   driver.submit([{ device, sectors: 1600, space }]);
   driver.assertIdle();
   assert.ok(isGood(driver));
+});
+
+test('parts of discards that a new table stripes go on chunk by chunk when no record is free', () => {
+  const driver = new CoreDriver({ devices: 3, bios: 12, requests: 12 });
+  const medium = new Medium(4096);
+  const settings = { maxDiscardSectors: 64, medium };
+  const [a, b] = [driver.backing(settings), driver.backing({ ...settings, medium: new Medium(4096) })];
+  medium.sectors.fill(1);
+  let isWaiting = true;
+  const hooks = { prepMap: () => (isWaiting ? MAP_DELAY_REQUEUE : MAP_KILL) };
+  const device = driver.bio({ maxDiscardSectors: 16, extents: [{ hooks, length: 64 }], paths: [a] });
+  driver.submit([0, 8].map((sector, i) => ({ device, operation: OPERATION_DISCARD, sector, sectors: i ? 40 : 8 })));
+  assert.is(driver.figure(device, FIGURE_BIOS), 4, 'one whole, and one in three parts: no record is left');
+  driver.setState(device, DEVICE_SUSPENDED);
+  isWaiting = false;
+  const stripes = [a, b].map((path): [number, number] => [path, 0]);
+  driver.setTable(device, { extents: [{ kind: 'striped', stripes, length: 64, ioSectorsMax: 4 }], paths: [a, b] });
+  driver.setState(device, DEVICE_RUNNING);
+  driver.assertIdle();
+  assert.ok(driver.bios.every(({ status }) => status === STATUS_OK));
+  assert.is(medium.sectors.indexOf(1), 24, 'half of 48 sectors');
 });
 
 test.run();

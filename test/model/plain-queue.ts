@@ -1,142 +1,190 @@
-// A queue in plain TypeScript, from the specification and not from the core: arrays that are searched and sorted, nothing
-// that is fast. One queue, and a path that takes `depth` requests at a time.
+// A queue in plain TypeScript, from the specification and not from the core. One queue, and a path that takes `depth`
+// requests at a time. What bios may grow to stands in plain-limits.ts, what flushes in plain-flush.ts, merges and the
+// orders of the elevators in plain-elevator.ts.
 //
-// The order of work: bios arrive (split, plug, merge), `run` empties the plug, tries what waited, and dispatches.
+// The order of work: bios arrive (checks, split, plug, merge), `run` empties the plug, tries what waited, and dispatches.
 
-import { ELEVATOR_MQ_DEADLINE, OPERATION_FLUSH, OPERATION_WRITE } from '../../assembly/abi.ts';
+import {
+  ELEVATOR_MQ_DEADLINE,
+  FLAG_FUA,
+  FLAG_NOMERGE,
+  FLAG_NOWAIT,
+  FLAG_PREFLUSH,
+  OPERATION_DISCARD,
+  OPERATION_FLUSH,
+  OPERATION_READ,
+  OPERATION_WRITE,
+  STATUS_AGAIN,
+  STATUS_INVAL,
+  STATUS_NOTSUPP,
+  STATUS_OK,
+} from '../../assembly/abi.ts';
+import { PlainElevator, type PlainOrder } from './plain-elevator.ts';
+import { PlainFlushes } from './plain-flush.ts';
+import { cutOf, isOver, maxSectorsAt, type PlainLimits } from './plain-limits.ts';
+import { isAsync, mayMerge, type PlainBio, type PlainRequest, requestOf, sectorsOf } from './plain-request.ts';
 
-export interface PlainBio {
-  readonly tag: number;
-  readonly operation: number;
-  readonly sector: number;
-  readonly sectors: number;
-  /** Place of its memory, in sectors. */
-  readonly at: number;
-  readonly isNomerge: boolean;
+export interface PlainSettings extends PlainLimits, PlainOrder {
+  depth: number;
+  requests: number;
+  /** Requests that are not for reads; 0: three quarters of all. */
+  asyncDepth: number;
+  hasCache: number;
+  hasFua: number;
+  isKernelPlugOrder: number;
 }
 
-export interface PlainRequest {
-  readonly operation: number;
-  bios: PlainBio[];
-  isNomerge: boolean;
-  place: 'plug' | 'sorted' | 'head' | 'away';
-  fifoTime: number;
-  /** When it was last filed under its end, and under its start: the latest is found first. */
-  endFiled: number;
-  startFiled: number;
-}
-
-export interface PlainSettings {
-  readonly elevator: number;
-  readonly depth: number;
-  readonly requests: number;
-  readonly maxSectors: number;
-  readonly maxSegments: number;
-  readonly chunkSectors: number;
-  readonly nomerges: number;
-  readonly hasCache: number;
-  readonly hasFrontMerges: number;
-  readonly isKernelPlugOrder: number;
-  readonly fifoBatch: number;
-  readonly writesStarved: number;
-  readonly readExpireMs: number;
-  readonly writeExpireMs: number;
-}
-
-type Direction = 0 | 1;
-
-const sum = (bios: readonly PlainBio[]): number => bios.reduce((total, bio) => total + bio.sectors, 0);
-export const startOf = (request: PlainRequest): number => request.bios[0].sector;
-export const sectorsOf = (request: PlainRequest): number => sum(request.bios);
-const endOf = (request: PlainRequest): number => startOf(request) + sectorsOf(request);
-const continues = (a: PlainBio, b: PlainBio): boolean => a.at + a.sectors === b.at;
-
-/** Pieces of memory, neighbours joined. */
-export function piecesOf(bios: readonly PlainBio[]): [at: number, sectors: number][] {
-  const pieces: [number, number][] = [];
-  for (const [i, bio] of bios.entries()) {
-    if (i > 0 && continues(bios[i - 1], bio)) pieces[pieces.length - 1][1] += bio.sectors;
-    else pieces.push([bio.at, bio.sectors]);
-  }
-  return pieces;
-}
-
-function remove<T>(list: T[], item: T): void {
-  list.splice(list.indexOf(item), 1);
+/** What the disk statistics are to say of one operation. */
+export interface PlainStatistics {
+  ios: number;
+  sectors: number;
 }
 
 export class PlainQueue {
   nowNs = 0;
   inFlight = 0;
+  /** Status by tag, of bios all of whose parts have ended. */
+  private statuses: Map<number, number> = new Map();
+  readonly statistics: { readonly read: PlainStatistics; readonly write: PlainStatistics; readonly discard: PlainStatistics } =
+    {
+      read: { ios: 0, sectors: 0 },
+      write: { ios: 0, sectors: 0 },
+      discard: { ios: 0, sectors: 0 },
+    };
+  /** Flushes that have ended at the path. */
+  flushes = 0;
+  readonly elevator: PlainElevator;
   private readonly settings: PlainSettings;
-  private readonly isSorting: boolean;
+  private readonly machine: PlainFlushes;
+  /** Parts of each tag that have not ended. */
+  private readonly parts: Map<number, number> = new Map();
   private held = 0;
-  private filings = 0;
   private plug: PlainRequest[] = [];
-  private waiting: PlainBio[] = [];
+  private asyncHeld = 0;
+  private readonly waiting: PlainBio[] = [];
+  /** Over the depth of what is not read: reads go past them. */
+  private readonly overDepth: PlainBio[] = [];
   private comingBack: PlainRequest[] = [];
-  private dispatchList: PlainRequest[] = [];
-  private readonly head: PlainRequest[] = [];
-  private readonly fifos: [PlainRequest[], PlainRequest[]] = [[], []];
-  private readonly sorted: [PlainRequest[], PlainRequest[]] = [[], []];
-  private readonly next: [PlainRequest | undefined, PlainRequest | undefined] = [undefined, undefined];
-  private lastMerge: PlainRequest | undefined;
-  private lastDirection: Direction = 1;
-  private batching = 0;
-  private starved = 0;
+  private readonly dispatchList: PlainRequest[] = [];
 
   constructor(settings: PlainSettings) {
-    this.settings = settings;
-    this.isSorting = settings.elevator === ELEVATOR_MQ_DEADLINE;
+    this.settings = { ...settings };
+    this.elevator = new PlainElevator(this.settings, (request) => this.free(request));
+    this.machine = new PlainFlushes(
+      (request) => this.dispatchList.push(request),
+      (request) => this.end(request),
+    );
+  }
+
+  /** Of those that have ended since the last call. */
+  takeStatuses(): Map<number, number> {
+    const taken = this.statuses;
+    this.statuses = new Map();
+    return taken;
+  }
+
+  /** Settings change while I/O is queued and under way. */
+  set({ elevator, ...changes }: Partial<PlainSettings>): void {
+    if (elevator !== undefined) this.elevator.switchTo(elevator);
+    Object.assign(this.settings, changes);
   }
 
   // ---- arrival: 2, 3.6 --------------------------------------------------------------------------------------------
 
   submit(bios: readonly PlainBio[], isPlugged: boolean): void {
-    for (const bio of bios) {
-      if (bio.operation === OPERATION_FLUSH ? !this.settings.hasCache : bio.sectors === 0) continue;
-      if (this.waiting.length > 0) this.waiting.push(bio);
-      else this.enter(bio, isPlugged);
+    this.elevator.nowNs = this.nowNs;
+    for (const given of bios) {
+      const bio = this.asFlush(given);
+      const status = this.check(bio);
+      this.parts.set(bio.tag, 1);
+      if (status !== undefined) this.endPart(bio, status);
+      else this.arrive(bio, isPlugged);
     }
   }
 
-  private enter(whole: PlainBio, isPlugged: boolean): boolean {
-    let bio = whole;
-    while (bio.operation !== OPERATION_FLUSH && bio.sectors > this.maxSectorsAt(bio.sector)) {
-      const cut = this.maxSectorsAt(bio.sector);
-      const rest = { ...bio, sector: bio.sector + cut, sectors: bio.sectors - cut, at: bio.at + cut };
-      const front = { ...bio, sectors: cut, isNomerge: true };
-      if (!this.queue(front, isPlugged)) {
-        this.waiting.unshift(front, rest);
-        return false;
-      }
-      bio = rest;
+  private arrive(bio: PlainBio, isPlugged: boolean): void {
+    const isBehind = this.waiting.length > 0 ? this.waiting : this.queuesUp(bio) ? this.overDepth : undefined;
+    if (!isBehind) this.enter(bio, isPlugged);
+    else if (bio.flags & FLAG_NOWAIT) this.endPart(bio, STATUS_AGAIN);
+    else isBehind.push(bio);
+  }
+
+  private queuesUp(bio: PlainBio): boolean {
+    return this.overDepth.length > 0 && isAsync(bio);
+  }
+
+  private wait(...bios: readonly PlainBio[]): false {
+    for (const bio of bios.toReversed()) {
+      const isOver = this.isOverDepth(bio) || this.queuesUp(bio);
+      (isOver ? this.overDepth : this.waiting).unshift(bio);
     }
-    if (this.queue(bio, isPlugged)) return true;
-    this.waiting.unshift(bio);
     return false;
   }
 
-  private maxSectorsAt(sector: number): number {
-    const { maxSectors, chunkSectors } = this.settings;
-    return chunkSectors ? Math.min(maxSectors, chunkSectors - (sector % chunkSectors)) : maxSectors;
+  private isOverDepth(bio: PlainBio): boolean {
+    const { elevator, requests, asyncDepth } = this.settings;
+    const most = asyncDepth || Math.max(1, Math.floor((3 * requests) / 4));
+    return elevator === ELEVATOR_MQ_DEADLINE && isAsync(bio) && this.asyncHeld >= most;
+  }
+
+  /** Flags that mean nothing are taken away; a write of nothing that flushes is a flush. */
+  private asFlush(bio: PlainBio): PlainBio {
+    const isWrite = (bio.operation & OPERATION_WRITE) !== 0;
+    if (bio.operation === OPERATION_WRITE && bio.sectors === 0 && bio.flags & FLAG_PREFLUSH) {
+      return { ...bio, operation: OPERATION_FLUSH, sector: 0, flags: bio.flags & ~(FLAG_FUA | FLAG_PREFLUSH) };
+    }
+    if (isWrite && this.settings.hasCache) return bio;
+    return { ...bio, flags: bio.flags & ~(FLAG_FUA | FLAG_PREFLUSH) };
+  }
+
+  /** The status that it ends with at once. */
+  private check({ operation, sector, sectors }: PlainBio): number | undefined {
+    if (operation === OPERATION_FLUSH) return this.settings.hasCache ? undefined : STATUS_OK;
+    const { logicalBlockSectors: block } = this.settings;
+    if (sector % block !== 0 || sectors % block !== 0) return STATUS_INVAL;
+    if (maxSectorsAt(this.settings, operation, sector) === 0) return STATUS_NOTSUPP;
+    return sectors === 0 ? STATUS_OK : undefined;
+  }
+
+  /** False: it waits for a request, before all others. */
+  private enter(whole: PlainBio, isPlugged: boolean): boolean {
+    let bio = whole;
+    for (let cut = this.cut(bio); cut > 0; cut = this.cut(bio)) {
+      if (bio.flags & FLAG_NOWAIT) return this.endPart(bio, STATUS_AGAIN);
+      const rest = { ...bio, sector: bio.sector + cut, sectors: bio.sectors - cut, at: bio.at + cut };
+      const front = { ...bio, sectors: cut, flags: bio.flags | FLAG_NOMERGE };
+      this.parts.set(bio.tag, (this.parts.get(bio.tag) as number) + 1);
+      if (!this.queue(front, isPlugged)) return this.wait(front, rest);
+      bio = rest;
+    }
+    if (this.queue(bio, isPlugged)) return true;
+    if (bio.flags & FLAG_NOWAIT) return this.endPart(bio, STATUS_AGAIN);
+    return this.wait(bio);
+  }
+
+  private cut(bio: PlainBio): number {
+    return bio.operation === OPERATION_FLUSH ? 0 : cutOf(this.settings, bio);
   }
 
   private queue(bio: PlainBio, isPlugged: boolean): boolean {
     const { nomerges, requests } = this.settings;
-    const isFlush = bio.operation === OPERATION_FLUSH;
-    if (!isFlush && !bio.isNomerge && nomerges !== 2 && (this.mergeIntoPlug(bio) || this.mergeIntoQueue(bio))) return true;
-    if (this.held >= requests) {
+    const canMerge = mayMerge(bio) && [OPERATION_READ, OPERATION_WRITE, OPERATION_DISCARD].includes(bio.operation);
+    if (canMerge && nomerges !== 2) {
+      const last = this.plug.at(-1);
+      if (last && this.elevator.mergeIntoPlug(last, bio)) return true;
+      if (this.elevator.mergeIntoQueue(bio)) return true;
+    }
+    if (this.held >= requests || this.isOverDepth(bio)) {
       this.unplug();
       return false;
     }
     this.held++;
-    const { operation, isNomerge } = bio;
-    const filed = { fifoTime: 0, endFiled: 0, startFiled: 0 };
-    const request: PlainRequest = { operation, bios: [bio], isNomerge, place: 'plug', ...filed };
-    if (isFlush) this.dispatchList.push(request);
+    if (isAsync(bio)) this.asyncHeld++;
+    const request = requestOf(bio, this.nowNs);
+    const isFlushing = bio.operation === OPERATION_FLUSH || (bio.flags & (FLAG_FUA | FLAG_PREFLUSH)) !== 0;
+    if (isFlushing) this.machine.enter(request, this.settings.hasFua !== 0, this.nowNs);
     else if (isPlugged) this.addToPlug(request);
-    else this.insert(request);
+    else this.elevator.insert(request);
     return true;
   }
 
@@ -149,235 +197,117 @@ export class PlainQueue {
   private unplug(): void {
     const held = this.plug;
     this.plug = [];
-    if (this.settings.isKernelPlugOrder && !this.isSorting) held.reverse();
-    for (const request of held) this.insert(request);
+    if (this.settings.isKernelPlugOrder && !this.elevator.isSorting) held.reverse();
+    for (const request of held) this.elevator.insert(request);
   }
 
-  // ---- merges: 3.1 to 3.5, 4.1, 4.2 ---------------------------------------------------------------------------------
-
-  private isCompatible(request: PlainRequest, bio: PlainBio): boolean {
-    return request.operation === bio.operation && !request.isNomerge;
-  }
-
-  /** Undefined: they are no neighbours. False: they are, and a limit stands against it. */
-  private merge(request: PlainRequest, bio: PlainBio): 'back' | 'front' | false | undefined {
-    const isBack = endOf(request) === bio.sector;
-    if (!isBack && bio.sector + bio.sectors !== startOf(request)) return undefined;
-    const bios = isBack ? [...request.bios, bio] : [bio, ...request.bios];
-    if (sum(bios) > this.maxSectorsAt(bios[0].sector) || piecesOf(bios).length > this.settings.maxSegments) {
-      request.isNomerge = true;
-      return false;
-    }
-    request.bios = bios;
-    if (isBack) request.endFiled = ++this.filings;
-    else request.startFiled = ++this.filings;
-    return isBack ? 'back' : 'front';
-  }
-
-  private mergeIntoPlug(bio: PlainBio): boolean {
-    const last = this.plug.at(-1);
-    return last !== undefined && this.isCompatible(last, bio) && Boolean(this.merge(last, bio));
-  }
-
-  private mergeIntoQueue(bio: PlainBio): boolean {
-    if (!this.isSorting) {
-      for (const request of this.fifos[0].slice(-8).reverse()) {
-        const done = this.isCompatible(request, bio) ? this.merge(request, bio) : undefined;
-        if (done !== undefined) return Boolean(done);
-      }
-      return false;
-    }
-    const { nomerges, hasFrontMerges } = this.settings;
-    const last = this.lastMerge;
-    const hit = last && this.isCompatible(last, bio) ? this.merge(last, bio) : undefined;
-    if (last && hit !== undefined) return this.merged(last, hit);
-    if (nomerges === 1) return false;
-    const byEnd = this.find('endFiled', (request) => this.isCompatible(request, bio) && endOf(request) === bio.sector);
-    if (byEnd) return this.merged(byEnd, this.merge(byEnd, bio));
-    if (!hasFrontMerges) return false;
-    const end = bio.sector + bio.sectors;
-    const byStart = this.find('startFiled', (request) => this.isCompatible(request, bio) && startOf(request) === end);
-    return byStart !== undefined && this.merged(byStart, this.merge(byStart, bio));
-  }
-
-  private find(filed: 'endFiled' | 'startFiled', holds: (request: PlainRequest) => boolean): PlainRequest | undefined {
-    const found = [...this.head, ...this.fifos[0], ...this.fifos[1]].filter(holds);
-    return found.sort((a, b) => b[filed] - a[filed])[0];
-  }
-
-  /** A bio has been merged into `request`: so may be, now, a neighbour. */
-  private merged(request: PlainRequest, how: 'back' | 'front' | false | undefined): boolean {
-    if (!how) return false;
-    this.lastMerge = request;
-    if (request.place !== 'sorted') return true;
-    const sorted = this.sorted[this.directionOf(request)];
-    const at = sorted.indexOf(request);
-    if (how === 'back') {
-      this.join(request, sorted[at + 1]);
-    } else if (!this.join(sorted[at - 1], request)) {
-      // sorted anew; a batch that was to go on with it still is
-      sorted.splice(at, 1);
-      this.sort(request);
-    }
-    return true;
-  }
-
-  private canJoin(before: PlainRequest | undefined, after: PlainRequest | undefined): boolean {
-    if (!before || !after || before.isNomerge || after.isNomerge || before.operation !== after.operation) return false;
-    if (endOf(before) !== startOf(after) || sectorsOf(before) + sectorsOf(after) > this.maxSectorsAt(startOf(before)))
-      return false;
-    return piecesOf([...before.bios, ...after.bios]).length <= this.settings.maxSegments;
-  }
-
-  /** Two queued requests become one: `after` goes, and the earlier of their places in the fifo stays. */
-  private join(before: PlainRequest | undefined, after: PlainRequest | undefined): boolean {
-    if (!before || !after || !this.canJoin(before, after) || (after.place === 'head' && before.place !== 'head')) return false;
-    if (after.place === 'head') {
-      remove(this.head, after);
-    } else {
-      const direction = this.directionOf(after);
-      const fifo = this.fifos[direction];
-      if (before.place === 'sorted' && after.fifoTime < before.fifoTime) {
-        before.fifoTime = after.fifoTime;
-        remove(fifo, before);
-        fifo[fifo.indexOf(after)] = before;
-      } else {
-        remove(fifo, after);
-      }
-      this.unsort(after);
-    }
-    this.append(before, after);
-    return true;
-  }
-
-  private append(before: PlainRequest, after: PlainRequest): void {
-    before.bios.push(...after.bios);
-    before.endFiled = ++this.filings;
-    after.place = 'away';
-    this.lastMerge = before;
-    this.held--;
-  }
-
-  // ---- elevators: 5.3 to 5.5, 6 ---------------------------------------------------------------------------------------
-
-  private directionOf(request: PlainRequest): Direction {
-    return this.isSorting && request.operation & OPERATION_WRITE ? 1 : 0;
-  }
-
-  private insert(request: PlainRequest): void {
-    if (this.isSorting && this.settings.nomerges !== 2 && this.absorb(request)) return;
-    const { readExpireMs, writeExpireMs } = this.settings;
-    const direction = this.directionOf(request);
-    request.place = 'sorted';
-    request.fifoTime = this.nowNs + (direction ? writeExpireMs : readExpireMs) * 1_000_000;
-    this.file(request);
-    this.fifos[direction].push(request);
-    if (this.isSorting) this.sort(request);
-    if (!request.isNomerge) this.lastMerge ??= request;
-  }
-
-  private file(request: PlainRequest): void {
-    request.endFiled = ++this.filings;
-    request.startFiled = this.filings;
-  }
-
-  private absorb(incoming: PlainRequest): boolean {
-    if (this.lastMerge && this.canJoin(this.lastMerge, incoming)) {
-      this.append(this.lastMerge, incoming);
-      return true;
-    }
-    if (this.settings.nomerges === 1) return false;
-    const before = (request: PlainRequest): PlainRequest | undefined =>
-      this.find('endFiled', (one) => one.operation === request.operation && !one.isNomerge && endOf(one) === startOf(request));
-    let survivor = before(incoming);
-    if (!survivor || !this.canJoin(survivor, incoming)) return false;
-    this.append(survivor, incoming);
-    for (let one = before(survivor); one && this.join(one, survivor); one = before(survivor)) survivor = one;
-    return true;
-  }
-
-  private sort(request: PlainRequest): void {
-    const sorted = this.sorted[this.directionOf(request)];
-    const behind = sorted.findIndex((other) => startOf(other) > startOf(request));
-    sorted.splice(behind < 0 ? sorted.length : behind, 0, request);
-  }
-
-  /** Takes it out of the sector order; a batch that was to go on with it goes on with its successor. */
-  private unsort(request: PlainRequest): void {
-    const direction = this.directionOf(request);
-    const sorted = this.sorted[direction];
-    if (this.next[direction] === request) this.next[direction] = sorted[sorted.indexOf(request) + 1];
-    remove(sorted, request);
-  }
-
-  private pull(): PlainRequest | undefined {
-    const request =
-      this.dispatchList.shift() ?? this.head.shift() ?? (this.isSorting ? this.pullSorted() : this.fifos[0].shift());
-    if (request && this.lastMerge === request) this.lastMerge = undefined;
-    if (request) request.place = 'away';
-    return request;
-  }
-
-  private pullSorted(): PlainRequest | undefined {
-    const { fifoBatch, writesStarved } = this.settings;
-    let request = this.next[this.lastDirection];
-    if (!request || this.batching >= fifoBatch) {
-      const [reads, writes] = this.fifos;
-      if (reads.length === 0 && writes.length === 0) return undefined;
-      const isWrite = reads.length === 0 || (writes.length > 0 && this.starved++ >= writesStarved);
-      if (isWrite) this.starved = 0;
-      const direction: Direction = isWrite ? 1 : 0;
-      const [oldest] = this.fifos[direction];
-      request = this.nowNs >= oldest.fifoTime ? oldest : (this.next[direction] ?? oldest);
-      this.lastDirection = direction;
-      this.batching = 0;
-    }
-    this.batching++;
-    const direction = this.directionOf(request);
-    const sorted = this.sorted[direction];
-    this.next[direction] = sorted[sorted.indexOf(request) + 1];
-    remove(sorted, request);
-    remove(this.fifos[direction], request);
-    return request;
-  }
-
-  // ---- dispatch, and the way back: 4.4, 4.5 ------------------------------------------------------------------------------
+  // ---- dispatch: 4.4, 4.5 -----------------------------------------------------------------------------------------
 
   /** Everything that can go now, in order. */
   run(): PlainRequest[] {
+    this.elevator.nowNs = this.nowNs;
     this.unplug();
-    for (const request of this.comingBack.reverse()) {
-      request.place = 'head';
-      this.file(request);
-      this.head.unshift(request);
-    }
-    this.comingBack = [];
-    while (this.waiting.length > 0 && this.enter(this.waiting.shift() as PlainBio, false));
+    this.comeBack();
     const gone: PlainRequest[] = [];
-    for (let room = this.settings.depth - this.inFlight; room > 0; room--) {
-      const request = this.pull();
-      if (!request) break;
-      gone.push(request);
-    }
-    this.inFlight += gone.length;
+    do {
+      this.enterWaiting();
+      this.machine.run(this.nowNs);
+    } while (this.dispatch(gone));
     return gone;
   }
+
+  /** Those that wait for a request, then those that wait for another of their kind to end. */
+  private enterWaiting(): void {
+    for (let bio = this.waiting.shift(); bio; bio = this.waiting.shift()) {
+      const [first] = this.overDepth;
+      if (this.queuesUp(bio)) this.overDepth.push(bio);
+      else if (!this.enter(bio, false) && this.overDepth[0] === first) return;
+    }
+    for (let bio = this.overDepth.shift(); bio; bio = this.overDepth.shift()) if (!this.enter(bio, false)) return;
+  }
+
+  /** Flushes and steps of the machine go on at once, all others before all that is queued. */
+  private comeBack(): void {
+    for (const request of this.comingBack.reverse()) {
+      if (request.operation === OPERATION_FLUSH || request.step !== 'whole') this.dispatchList.unshift(request);
+      else this.elevator.insertAtHead(request);
+    }
+    this.comingBack = [];
+  }
+
+  /** True: some begin anew. */
+  private dispatch(gone: PlainRequest[]): boolean {
+    let hasSplit = false;
+    while (this.inFlight < this.settings.depth) {
+      const request = this.dispatchList.shift() ?? this.elevator.pull();
+      if (!request) break;
+      if (request.bios.length > 0 && isOver(this.settings, request)) {
+        this.machine.forgets(request);
+        this.waiting.unshift(...request.bios);
+        this.elevator.forget(request);
+        this.free(request);
+        hasSplit = true;
+      } else {
+        gone.push(request);
+        this.inFlight++;
+      }
+    }
+    return hasSplit;
+  }
+
+  // ---- the way back: 7, 8.6 ----------------------------------------------------------------------------------------
 
   /** The path has answered. */
   answered(): void {
     this.inFlight--;
   }
 
-  /** The request has ended. */
-  ended(): void {
-    this.held--;
+  /** It went well. */
+  ended(request: PlainRequest): void {
+    if (request.bios.length === 0 && request.operation === OPERATION_FLUSH) this.flushes++;
+    if (!this.machine.ended(request)) this.end(request);
   }
 
-  /** It comes back, without the whole bios of its good sectors. */
+  /**
+   * It comes back, without the whole bios of its good sectors. Of a step of the flush machine nothing is told, nor of a
+   * discard of several ranges.
+   */
   requeue(request: PlainRequest, goodSectors: number): void {
-    let left = goodSectors;
-    while (request.bios.length > 0 && request.bios[0].sectors <= left) left -= (request.bios.shift() as PlainBio).sectors;
-    if (request.bios.length === 0) this.ended();
-    else this.comingBack.push(request);
+    const isWhole = request.operation === OPERATION_FLUSH || request.step !== 'whole' || request.ranges > 1;
+    let left = isWhole ? 0 : goodSectors;
+    while (!isWhole && request.bios.length > 0 && request.bios[0].sectors <= left) {
+      const bio = request.bios.shift() as PlainBio;
+      left -= bio.sectors;
+      this.count(bio.operation, 0, bio.sectors);
+      this.endPart(bio, STATUS_OK);
+    }
+    if (isWhole || request.bios.length > 0) this.comingBack.push(request);
+    else this.end(request);
+  }
+
+  private free({ isAsync: wasAsync }: PlainRequest): void {
+    this.held--;
+    if (wasAsync) this.asyncHeld--;
+  }
+
+  private end(request: PlainRequest): void {
+    this.elevator.forget(request);
+    this.free(request);
+    if (request.operation !== OPERATION_FLUSH) this.count(request.operation, 1, sectorsOf(request));
+    for (const bio of request.bios) this.endPart(bio, STATUS_OK);
+  }
+
+  private count(operation: number, ios: number, sectors: number): void {
+    const { read, write, discard } = this.statistics;
+    const group = operation === OPERATION_READ ? read : operation === OPERATION_DISCARD ? discard : write;
+    group.ios += ios;
+    group.sectors += sectors;
+  }
+
+  private endPart({ tag }: PlainBio, status: number): true {
+    const left = (this.parts.get(tag) as number) - 1;
+    this.parts.set(tag, left);
+    if (left === 0) this.statuses.set(tag, status);
+    return true;
   }
 }

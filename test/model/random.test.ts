@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import { repositoryFolder } from '../support/skip.ts';
-import { Run, type World, worlds } from './world.ts';
+import { type World, worlds } from './world.ts';
+import { Run } from './world-run.ts';
 
-const RUNS = Number(process.env['RQDM_FUZZ_RUNS'] ?? 1500);
+const RUNS = Number(process.env['RQDM_FUZZ_RUNS'] ?? 1000);
 
 const seeds = suite('model: histories that found a fault once');
 const folder = join(repositoryFolder(), 'test/seed');

@@ -26,6 +26,7 @@ export interface ChooserOptions {
 
 interface Charge {
   readonly path: number;
+  readonly sector: number;
   readonly sectors: number;
 }
 
@@ -42,6 +43,8 @@ export class Chooser implements Hooks {
   private readonly attemptsMax: number;
   private readonly charges: Map<number, Charge> = new Map();
   private readonly attempts: Map<number, number> = new Map();
+  /** Given back by `remap`: nothing is counted for those. */
+  private readonly given: Set<number> = new Set();
   private turn = 0;
 
   constructor(paths: readonly number[], options: ChooserOptions = {}) {
@@ -55,10 +58,11 @@ export class Chooser implements Hooks {
   }
 
   prepMap(io: Decision): number {
+    this.given.delete(io.id);
     const path = this.choose();
     if (path < 0) return this.isQueueing ? MAP_DELAY_REQUEUE : MAP_KILL;
     check(!this.charges.has(io.id), () => `I/O ${io.id} is asked about twice`);
-    this.charges.set(io.id, { path, sectors: io.sectors });
+    this.charges.set(io.id, { path, sector: io.sector, sectors: io.sectors });
     this.inFlight[path] += io.sectors;
     this.choices.push(this.paths[path]);
     io.device = this.paths[path];
@@ -73,7 +77,7 @@ export class Chooser implements Hooks {
   }
 
   endIo(io: Decision): number {
-    this.takeBack(io);
+    if (!this.given.delete(io.id)) this.takeBack(io);
     if (io.status === STATUS_OK) return this.end(io);
     const attempts = (this.attempts.get(io.id) ?? 0) + 1;
     this.attempts.set(io.id, attempts);
@@ -89,8 +93,14 @@ export class Chooser implements Hooks {
 
   /** Counts no more for an I/O that the target keeps for itself. */
   forget(io: Decision): void {
-    this.takeBack(io);
+    if (!this.given.delete(io.id)) this.takeBack(io);
     this.attempts.delete(io.id);
+  }
+
+  /** A kept I/O goes to some path by `remap`; returns its device. */
+  give(id: number): number {
+    this.given.add(id);
+    return this.paths[Math.max(this.choose(), 0)];
   }
 
   /** Fails or reinstates a path, and tells the core. */
@@ -120,6 +130,7 @@ export class Chooser implements Hooks {
     if (charge === undefined) throw new Error(`I/O ${io.id} was never chosen for`);
     check(charge.path === io.context, () => `I/O ${io.id} was for path ${charge.path}, its context says ${io.context}`);
     check(charge.sectors === io.sectors, () => `I/O ${io.id} was counted with ${charge.sectors} sectors, not ${io.sectors}`);
+    check(charge.sector === io.sector, () => `I/O ${io.id} began at ${charge.sector}, not at ${io.sector}`);
     check(io.operation === OPERATION_FLUSH || io.sectors > 0, () => `I/O ${io.id} has no sectors`);
     this.charges.delete(io.id);
     this.inFlight[charge.path] -= charge.sectors;

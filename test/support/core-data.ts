@@ -17,6 +17,8 @@ export interface Write {
   /** Infinity while it is under way. */
   endedAt: number;
   isGood: boolean;
+  /** It has no memory: it leaves zeros. */
+  readonly isZeros: boolean;
 }
 
 /** The sectors that some devices show, each at the same place. */
@@ -30,12 +32,13 @@ export class Space {
     this.isHole = isHole;
   }
 
-  /** Stamps `sectors` sectors of the arena from index `at` on. */
-  begin(arena: Float64Array, at: number, sector: number, sectors: number, tick: number): Write {
+  /** Stamps `sectors` sectors of the arena from index `at` on; without an arena it leaves zeros. */
+  begin(arena: Float64Array | undefined, at: number, sector: number, sectors: number, tick: number): Write {
     this.total++;
-    const write: Write = { number: this.total, beganAt: tick, endedAt: Number.POSITIVE_INFINITY, isGood: false };
+    const fate = { endedAt: Number.POSITIVE_INFINITY, isGood: false };
+    const write: Write = { number: this.total, beganAt: tick, isZeros: arena === undefined, ...fate };
     for (let i = 0; i < sectors; i++) {
-      arena[at + i] = this.total * STAMP + sector + i;
+      if (arena) arena[at + i] = this.total * STAMP + sector + i;
       const there = this.writes.get(sector + i);
       if (there) there.push(write);
       else this.writes.set(sector + i, [write]);
@@ -60,7 +63,8 @@ export class Space {
     const isOver = (before: number): boolean =>
       there.some((other) => other.isGood && other.endedAt < beganAt && other.beganAt > before);
     if (value === 0) {
-      check(!isOver(-1), () => `${who}: sector ${sector} reads zeros although it was written`);
+      const isZeroed = there.some((other) => other.isZeros && !isOver(other.endedAt));
+      check(isZeroed || !isOver(-1), () => `${who}: sector ${sector} reads zeros although it was written`);
       return;
     }
     const number = Math.floor(value / STAMP);
@@ -71,12 +75,57 @@ export class Space {
   }
 }
 
-/** What a path keeps. Several paths may share one. */
+/**
+ * What a path keeps. Several paths may share one, and its write cache. A change is safe when a flush that was sent after
+ * it has ended, or when it came with FUA.
+ */
 export class Medium {
   readonly sectors: Float64Array;
+  private changes = 0;
+  private readonly changedAt: Float64Array;
+  private readonly safeAt: Float64Array;
+  private flushedTo = 0;
 
   constructor(sectors: number) {
     this.sectors = new Float64Array(sectors);
+    this.changedAt = new Float64Array(sectors);
+    this.safeAt = new Float64Array(sectors);
+  }
+
+  /** Changes so far. */
+  get now(): number {
+    return this.changes;
+  }
+
+  put(sector: number, value: number, isSafe: boolean): void {
+    this.sectors[sector] = value;
+    this.changedAt[sector] = ++this.changes;
+    if (isSafe) this.safeAt[sector] = this.changes;
+  }
+
+  /** A flush that was sent after `changes` changes has ended. */
+  flushed(changes: number): void {
+    this.flushedTo = Math.max(this.flushedTo, changes);
+  }
+
+  private isSafe(sector: number): boolean {
+    return this.changedAt[sector] <= Math.max(this.flushedTo, this.safeAt[sector]);
+  }
+
+  /** Throws where one of the first `changes` changes, not overwritten since, would be lost with the power. */
+  checkFlushed(changes: number, who: string): void {
+    for (let sector = 0; sector < this.sectors.length; sector++) {
+      const isCovered = this.changedAt[sector] > changes || this.isSafe(sector);
+      check(isCovered, () => `${who}: sector ${sector} was written before it and is not on stable storage`);
+    }
+  }
+
+  /** Throws where the data of this write would be lost with the power. */
+  checkSafe(write: Write, who: string): void {
+    for (let sector = 0; sector < this.sectors.length; sector++) {
+      const isOwn = Math.floor(this.sectors[sector] / STAMP) === write.number;
+      check(!isOwn || this.isSafe(sector), () => `${who}: sector ${sector} is not on stable storage`);
+    }
   }
 }
 

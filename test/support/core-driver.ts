@@ -7,6 +7,7 @@ import { Core, type CoreCapacities, type TraceEvent } from '../../bindings/core/
 import { ArenaModel, check, Medium, Space } from './core-data.ts';
 import type { BackingOptions, BioOptions, DrivenBio, Hooks, MappedOptions, PathIo, Settings } from './core-io.ts';
 import { DecisionView, printEvent, SETTINGS, say } from './core-io.ts';
+import { checkIssued, moveData, readIssued, writeExtent } from './core-record.ts';
 
 export { check, Medium, Space } from './core-data.ts';
 export type * from './core-io.ts';
@@ -53,6 +54,8 @@ export class CoreDriver {
   readonly ended: number[] = [];
   /** Everything that paths were given, in order. */
   readonly issued: PathIo[] = [];
+  /** Called for each bio that has ended. */
+  onEnded: ((bio: DrivenBio) => void) | undefined;
   /** Answers that the core is to find stale. */
   staleExpected = 0;
   readonly arena: ArenaModel;
@@ -133,29 +136,20 @@ export class CoreDriver {
   /** Gives the device another table, and the usable set with it. */
   setTable(id: number, { extents, paths, sizeSectors }: MappedOptions): void {
     const { exports } = this.core;
+    const below = extents.flatMap(({ device, stripes }) => [device, ...(stripes ?? []).map(([one]) => one)]).concat(paths);
+    for (const one of below) if (one !== undefined && this.devices[one].isEmpty) this.emptyOut(id);
+    const level = Math.max(0, ...below.map((one) => (one === undefined ? 0 : this.devices[one].level)));
+    const stripesAt = extents.map((extent) => this.addStripes(extent.stripes ?? []));
     const first = this.extentsUsed;
     let start = 0;
-    let level = 0;
-    for (const extent of extents) {
-      const { device, offset = 0, hooks = {}, kind = 'device', flushes = 1, ioSectorsMax = 0 } = extent;
-      const lower = device ?? paths?.[0];
+    for (const [i, extent] of extents.entries()) {
+      const lower = extent.device ?? paths?.[0];
       const length = extent.length ?? sizeSectors ?? this.devices[lower as number].sizeSectors;
-      const bits =
-        (hooks.prepMap ? abi.HOOK_PREP_MAP : 0) |
-        (hooks.map ? abi.HOOK_MAP : 0) |
-        (hooks.endIoFirst ? abi.HOOK_END_IO_FIRST : 0) |
-        (hooks.endIo ? abi.HOOK_END_IO : 0);
-      const number = { device: abi.EXTENT_DEVICE, error: abi.EXTENT_ERROR, zero: abi.EXTENT_ZERO }[kind];
-      this.targets.push(hooks);
+      this.targets.push(extent.hooks ?? {});
       const target = this.targets.length - 1;
-      const below = device ?? 0xffffffff;
-      exports.setExtent(this.extentsUsed++, start, length, number, bits, below, offset, target, flushes, ioSectorsMax, 3);
+      const offset = stripesAt[i] ?? extent.offset ?? 0;
+      writeExtent(this.core, this.extentsUsed++, { ...extent, offset }, start, length, target);
       start += length;
-      for (const one of [device, ...(paths ?? [])]) {
-        if (one === undefined) continue;
-        level = Math.max(level, this.devices[one].level);
-        if (this.devices[one].isEmpty) this.emptyOut(id);
-      }
     }
     exports.setExtents(id, first, extents.length, start, level + 1);
     Object.assign(this.devices[id], { level: level + 1, sizeSectors: start });
@@ -163,9 +157,20 @@ export class CoreDriver {
     this.setPaths(id, paths ?? [...new Set(own)]);
   }
 
+  /** What names them in the striped extent; undefined without any. */
+  private addStripes(stripes: readonly (readonly [device: number, offset: number])[]): number | undefined {
+    const first = this.extentsUsed;
+    for (const [device, offset] of stripes) writeExtent(this.core, this.extentsUsed++, { device, offset }, 0, 0, 0);
+    return stripes.length > 0 ? first + stripes.length * 2 ** 32 : undefined;
+  }
+
   setPaths(id: number, paths: readonly number[]): void {
     for (const [index, path] of paths.entries()) this.core.exports.setPath(id, index, path);
     this.core.exports.setPaths(id, paths.length);
+  }
+
+  kindOf(id: number): number {
+    return this.devices[id].kind;
   }
 
   spaceOf(id: number): Space {
@@ -185,6 +190,13 @@ export class CoreDriver {
   kick(id: number): void {
     this.core.exports.kick(this.nowNs, id);
     this.settle();
+  }
+
+  /** What a target kept goes to another place after all. */
+  remap(id: number, lower: number, sector: number): boolean {
+    const isKept = this.core.exports.remap(this.nowNs, id, lower, sector) !== 0;
+    this.settle();
+    return isKept;
   }
 
   finish(id: number, status: number): boolean {
@@ -233,11 +245,13 @@ export class CoreDriver {
     const { operation = abi.OPERATION_READ, sector = 0 } = options;
     const sectors = operation === abi.OPERATION_FLUSH ? 0 : (options.sectors ?? 8);
     const tag = this.bios.length;
-    const at = this.arena.lease(sectors, isAdjacent, tag);
+    const hasMemory = operation === abi.OPERATION_READ || operation === abi.OPERATION_WRITE;
+    const at = this.arena.lease(hasMemory ? sectors : 0, isAdjacent, tag);
     const space = options.space ?? this.devices[device].space;
     const beganAt = ++this.ticks;
-    const isWrite = operation === abi.OPERATION_WRITE;
-    const write = isWrite ? space.begin(this.arena.sectors, at, sector, sectors, beganAt) : undefined;
+    const isWrite = (operation & abi.OPERATION_WRITE) !== 0;
+    const memory = hasMemory ? this.arena.sectors : undefined;
+    const write = isWrite ? space.begin(memory, at, sector, sectors, beganAt) : undefined;
     const fate = { status: undefined, attempts: 0, firstStatus: 0, lastPath: 0xffff, endedAtNs: 0 };
     const bio: DrivenBio = {
       tag,
@@ -340,6 +354,7 @@ export class CoreDriver {
       bio.endedAtNs = this.nowNs;
       this.ended.push(bio.tag);
       this.checkData(bio);
+      this.onEnded?.(bio);
     }
     header[abi.HEADER_COMPLETE_COUNT] = 0;
   }
@@ -352,47 +367,23 @@ export class CoreDriver {
     } else if (isGood) {
       bio.space.verify(this.arena.sectors, bio.at, bio.sector, bio.sectors, bio.beganAt, `bio ${bio.tag}`);
     }
-    this.arena.release(bio.at, bio.sectors);
+    if (bio.operation === abi.OPERATION_READ || bio.operation === abi.OPERATION_WRITE) this.arena.release(bio.at, bio.sectors);
   }
 
   // ---- paths ----------------------------------------------------------------------------------------------------
 
   private issue(): void {
-    const { header, capacities } = this.core;
-    const total = header[abi.HEADER_ISSUE_COUNT];
-    const words = this.core.ringWords(abi.HEADER_ISSUE, this.core.answerCapacity, abi.ISSUE_BYTES);
-    const doubles = this.core.ringDoubles(abi.HEADER_ISSUE, this.core.answerCapacity, abi.ISSUE_BYTES);
-    const segments = this.core.ringWords(abi.HEADER_SEGMENT, capacities.bios, abi.SEGMENT_BYTES);
-    for (let i = 0; i < total; i++) {
-      const word = (index: number): number => words[(i * abi.ISSUE_BYTES) / 4 + index];
-      const sectors = word(abi.ISSUE_SECTORS);
-      const pieces: [number, number][] = [];
-      if (word(abi.ISSUE_SEGMENTS) === 1) pieces.push([word(abi.ISSUE_ADDRESS) / 512, sectors]);
-      for (let piece = 0; word(abi.ISSUE_SEGMENTS) > 1 && piece < word(abi.ISSUE_SEGMENTS); piece++) {
-        const at = 2 * (word(abi.ISSUE_SEGMENT) + piece);
-        pieces.push([segments[at] / 512, segments[at + 1] / 512]);
-      }
-      const device = word(abi.ISSUE_DEVICE);
-      const owners = pieces.flatMap(([at, length]) => Array.from({ length }, (_, k) => this.arena.ownerOf(at + k)));
-      this.begin({
-        id: word(abi.ISSUE_ID),
-        device,
-        sector: doubles[(i * abi.ISSUE_BYTES) / 8],
-        sectors,
-        operation: word(abi.ISSUE_OPERATION) & 0xff,
-        pieces,
-        tags: owners.filter((tag, k) => k === 0 || owners[k - 1] !== tag),
-        ordinal: (this.backings.get(device) as Backing).issued++,
-        issuedAtNs: this.nowNs,
-      });
-    }
+    const { header } = this.core;
+    for (let i = 0; i < header[abi.HEADER_ISSUE_COUNT]; i++) this.begin(readIssued(this.core, this.arena, i, this.nowNs));
     header[abi.HEADER_ISSUE_COUNT] = 0;
     header[abi.HEADER_SEGMENT_COUNT] = 0;
   }
 
-  private begin(io: PathIo): void {
-    const backing = this.backings.get(io.device) as Backing;
-    this.checkLimits(io, backing);
+  private begin(given: PathIo): void {
+    const backing = this.backings.get(given.device) as Backing;
+    const { settings, sizeSectors } = this.devices[given.device];
+    const io = { ...given, ordinal: backing.issued++, changes: backing.medium.now };
+    checkIssued(io, settings, sizeSectors, backing.inFlight);
     backing.inFlight++;
     this.issued.push(io);
     const { afterNs, status, goodSectors, isHeld } = backing.options.script?.(io) ?? {};
@@ -400,32 +391,12 @@ export class CoreDriver {
     this.after(afterNs ?? backing.options.serviceNs?.(io) ?? MS, () => this.answer(io, status, goodSectors));
   }
 
-  private checkLimits(io: PathIo, { inFlight }: Backing): void {
-    const { settings, sizeSectors } = this.devices[io.device];
-    const { maxSectors = 2560, maxSegments = 128, chunkSectors = 0, depth = 64 } = settings;
-    const most = chunkSectors ? Math.min(maxSectors, chunkSectors - (io.sector % chunkSectors)) : maxSectors;
-    const what = `I/O of ${io.sectors} sectors at ${io.sector} of device ${io.device}`;
-    check(inFlight < depth, () => `${what}: the depth of ${depth} is exceeded`);
-    if (io.operation === abi.OPERATION_FLUSH) return;
-    check(io.sectors > 0 && io.sectors <= most, () => `${what}: ${most} sectors at most`);
-    check(io.pieces.length <= maxSegments, () => `${what}: ${io.pieces.length} segments, ${maxSegments} at most`);
-    check(io.sector + io.sectors <= sizeSectors, () => `${what}: beyond the end`);
-    const held = io.pieces.reduce((sum, [, sectors]) => sum + sectors, 0);
-    check(held === io.sectors, () => `${what}: its memory has ${held} sectors`);
-  }
-
   /** The path answers: the data of the good sectors moves, then the core hears of it. Follow it with `settle`. */
   answer(io: PathIo, status: number = abi.STATUS_OK, goodSectors: number = status === abi.STATUS_OK ? io.sectors : 0): void {
     const backing = this.backings.get(io.device) as Backing;
     backing.inFlight--;
-    let place = io.sector;
-    for (const [at, sectors] of io.pieces) {
-      for (let i = 0; i < sectors && place < io.sector + goodSectors; i++, place++) {
-        this.arena.ownerOf(at + i);
-        if (io.operation === abi.OPERATION_WRITE) backing.medium.sectors[place] = this.arena.sectors[at + i];
-        else this.arena.sectors[at + i] = backing.medium.sectors[place];
-      }
-    }
+    if (io.operation !== abi.OPERATION_FLUSH) moveData(io, goodSectors, backing.medium, this.arena);
+    else if (status === abi.STATUS_OK) backing.medium.flushed(io.changes);
     check(this.core.answer(io.id, status, goodSectors), () => 'the answer ring is full');
   }
 

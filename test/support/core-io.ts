@@ -26,6 +26,13 @@ export const SETTINGS = {
   hasFrontMerges: abi.SETTING_FRONT_MERGES,
   isUnplugged: abi.SETTING_NO_PLUG,
   isPullingEarly: abi.SETTING_PULL_EARLY,
+  maxDiscardSectors: abi.SETTING_MAX_DISCARD_SECTORS,
+  discardGranularity: abi.SETTING_DISCARD_GRANULARITY,
+  discardAlignment: abi.SETTING_DISCARD_ALIGNMENT,
+  maxDiscardSegments: abi.SETTING_MAX_DISCARD_SEGMENTS,
+  maxWriteZeroesSectors: abi.SETTING_MAX_WRITE_ZEROES_SECTORS,
+  hasFua: abi.SETTING_HAS_FUA,
+  physicalBlockSectors: abi.SETTING_PHYSICAL_BLOCK_SECTORS,
   asyncDepth: abi.SETTING_ASYNC_DEPTH,
   priorityAgingMs: abi.SETTING_PRIORITY_AGING_EXPIRE,
   kyberReadLatencyUs: abi.SETTING_KYBER_READ_LATENCY,
@@ -42,12 +49,17 @@ export interface PathIo {
   readonly sector: number;
   readonly sectors: number;
   readonly operation: number;
+  readonly flags: number;
+  /** What it covers: one range, but for a discard of several. */
+  readonly ranges: readonly (readonly [sector: number, sectors: number])[];
   /** Memory: index of the first arena sector, and sectors. */
   readonly pieces: readonly (readonly [at: number, sectors: number])[];
   /** Tags of the bios whose memory it is, in order. */
   readonly tags: readonly number[];
   /** The how-manyth I/O of its device, from 0. */
   readonly ordinal: number;
+  /** Changes of its medium when it was sent. */
+  readonly changes: number;
   readonly issuedAtNs: number;
 }
 
@@ -95,8 +107,10 @@ export interface Hooks {
 
 export interface ExtentOptions {
   readonly length?: number;
-  readonly kind?: 'device' | 'error' | 'zero';
+  readonly kind?: 'device' | 'error' | 'zero' | 'striped';
   readonly device?: number;
+  /** Of a striped one, whose chunk is `ioSectorsMax`. */
+  readonly stripes?: readonly (readonly [device: number, offset: number])[];
   readonly offset?: number;
   readonly hooks?: Hooks;
   readonly flushes?: number;
@@ -208,7 +222,7 @@ export class DecisionView implements Decision {
   }
 }
 
-const LETTERS = ['R', 'W', 'F'];
+const LETTERS: readonly string[] = ['R', 'W', 'F', 'D', '', '', '', '', '', 'Z'];
 
 /** `D R 0+8`, `U 4`, `P`. */
 export function printEvent({ action, operation, sector, sectors, detail }: TraceEvent): string {

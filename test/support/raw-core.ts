@@ -11,6 +11,13 @@ export interface RawBio {
   readonly sectors?: number;
 }
 
+export interface RawExtent {
+  readonly hooks?: number;
+  readonly offset?: number;
+  readonly chunk?: number;
+  readonly abilities?: number;
+}
+
 export interface RawIo {
   readonly id: number;
   readonly device: number;
@@ -67,11 +74,11 @@ export class RawCore {
   }
 
   /** One stretch over all of the device; `offset` as setExtent has it. */
-  map(id: number, kind: number, lower: number, options: { hooks?: number; offset?: number; chunk?: number } = {}): void {
+  map(id: number, kind: number, lower: number, options: RawExtent = {}): void {
     const { exports } = this.core;
-    const { hooks = 0, offset = 0, chunk = 0 } = options;
+    const { hooks = 0, offset = 0, chunk = 0, abilities = abi.ABILITY_DISCARD | abi.ABILITY_WRITE_ZEROES } = options;
     const index = this.extents++;
-    exports.setExtent(index, 0, 1 << 20, kind, hooks, lower, offset, 0, 1, chunk, 3);
+    exports.setExtent(index, 0, 1 << 20, kind, hooks, lower, offset, 0, 1, chunk, abilities);
     exports.setExtents(id, index, 1, 1 << 20, 1);
     if (lower === BELOW_NONE) return;
     exports.setPath(id, 0, lower);

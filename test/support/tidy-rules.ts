@@ -81,6 +81,7 @@ const LAYERS: readonly Layer[] = [
     never: ['bindings/core/', 'bindings/path/', 'bindings/device/'],
     except: ['bindings/path/reference.ts'],
   },
+  { of: 'bindings/multipathd/', never: ['bindings/core/', 'bindings/path/', 'bindings/target/'] },
   { of: 'bindings/adapt/', never: ['bindings/core/', 'bindings/path/', 'bindings/target/'] },
   { of: 'bindings/errors.ts', never: ['bindings/core/', 'bindings/path/', 'bindings/target/', 'bindings/device/'] },
   // assembly: memory <- record <- { down, elevator, up }

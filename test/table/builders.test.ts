@@ -39,6 +39,11 @@ test('multipath counts its words itself', () => {
   );
 });
 
+test('a hardware handler is counted with its words', () => {
+  const line = multipath({ length: 8, handler: ['alua', 1], groups: [{ paths: ['/y'] }] });
+  assert.is(line, '0 8 multipath 0 2 alua 1 1 1 service-time 0 1 0 /y');
+});
+
 test('a multipath without groups has initial group 0', () => {
   assert.is(multipath({ length: 8, groups: [] }), '0 8 multipath 0 0 0 0');
 });

@@ -179,7 +179,7 @@ test('a refusal names the word, its place and what was expected', () => {
   assert.match(error.message, /expected a whole number from 1 to 50, got "51"/);
   assert.match(
     tableError(() => map('0 0 1 1 nosuch 0 1 1 /dev/loop0 1')).message,
-    /expected one of round-robin, queue-length, service-time, got "nosuch"/,
+    /expected one of round-robin, queue-length, service-time, historical-service-time, io-affinity, got "nosuch"/,
   );
 });
 

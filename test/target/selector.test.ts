@@ -1,5 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { historicalServiceTimeSelector } from '../../bindings/target/multipath/selector/historical-service-time.ts';
+import { ioAffinitySelector } from '../../bindings/target/multipath/selector/io-affinity.ts';
 import { queueLengthSelector } from '../../bindings/target/multipath/selector/queue-length.ts';
 import { roundRobinSelector } from '../../bindings/target/multipath/selector/round-robin.ts';
 import { compareServiceTime, serviceTimeSelector } from '../../bindings/target/multipath/selector/service-time.ts';
@@ -37,6 +39,29 @@ selectorContract(test, {
   ],
 });
 
+selectorContract(test, {
+  type: historicalServiceTimeSelector,
+  wordsFor: () => ['7'],
+  badWords: [
+    [['x'], 'historical-service-time ps: invalid repeat count'],
+    [['1', '2'], 'historical-service-time ps: incorrect number of arguments'],
+  ],
+});
+
+selectorContract(test, {
+  type: ioAffinitySelector,
+  wordsFor: (path) => [(1 << path).toString(16)],
+  badWords: [
+    [[], 'io-affinity ps: invalid number of arguments'],
+    [['1', '2'], 'io-affinity ps: invalid number of arguments'],
+    [['zz'], 'io-affinity ps: invalid cpumask'],
+    [['1,'], 'io-affinity ps: invalid cpumask'],
+    [['100000000'], 'io-affinity ps: invalid cpumask'],
+    [['1,00000000'], 'io-affinity ps: invalid cpumask'],
+    [['0'], 'io-affinity ps: No new/valid CPU mapping found'],
+  ],
+});
+
 for (const type of [roundRobinSelector, queueLengthSelector, serviceTimeSelector]) {
   test(`${type.name}: a repeat count above 1 becomes 1, with a line in the log`, () => {
     const { selector, logs } = makeSelector(type, [['100'], ['0'], []]);
@@ -63,6 +88,26 @@ test('queue-length alternates between idle paths and avoids the longer queue', (
   for (const path of [1, 1]) selector.endIo?.(path, 4096, 0, 0);
   assert.equal(selectMany(selector, 3), [1, 1, 0]);
 });
+
+/** As recorded: one path takes 160 ms for an I/O, the other 20; `atMs` is when each I/O comes. */
+for (const [name, atMs, paths] of [
+  ['all at once', [0, 0, 0, 0, 0, 0, 0, 0], [0, 1, 0, 1, 0, 1, 0, 1]],
+  ['one every 40 ms', [0, 40, 80, 120, 160, 200, 240, 280], [0, 1, 1, 1, 0, 1, 1, 1]],
+  ['one when the last has ended', [0, 1000, 2000, 3000], [0, 1, 0, 1]],
+] as const) {
+  test(`queue-length chooses as a real kernel before a slow and a fast path: ${name}`, () => {
+    const { selector } = makeSelector(queueLengthSelector, [['1'], ['1']]);
+    let running: { path: number; endMs: number }[] = [];
+    const chosen = atMs.map((now) => {
+      for (const { path } of running.filter(({ endMs }) => endMs <= now)) selector.endIo?.(path, 4096, 0, now);
+      running = running.filter(({ endMs }) => endMs > now);
+      const [path] = selectMany(selector, 1);
+      running.push({ path, endMs: now + (path === 0 ? 160 : 20) });
+      return path;
+    });
+    assert.equal(chosen, [...paths]);
+  });
+}
 
 test('queue-length and service-time put a path that returns at the tail', () => {
   for (const type of [queueLengthSelector, serviceTimeSelector]) {

@@ -26,6 +26,7 @@
 import { STATUS_OK, STATUS_RESOURCE } from '../../../assembly/abi.ts';
 import type { TargetIo } from '../target.ts';
 import { END_DELAY_REQUEUE, END_DONE, END_REQUEUE, MAP_DELAY_REQUEUE, MAP_KILL, MAP_REMAPPED } from '../target.ts';
+import { type ExplainDesk, OUTCOME_SENT } from './explain.ts';
 import type { MultipathMachine } from './machine.ts';
 import { failsPath } from './path-error.ts';
 import type { MultipathPath } from './state.ts';
@@ -51,13 +52,15 @@ class FlushSlot {
 
 export class FlushDriver {
   private readonly machine: MultipathMachine;
+  private readonly desk: ExplainDesk;
   private readonly tag: number;
   /** Grows to the most flushes ever under way, and is used again. */
   private readonly slots: FlushSlot[] = [];
 
   /** `mapNumber` tells this table's slots from those of others. */
-  constructor(machine: MultipathMachine, mapNumber: number) {
+  constructor(machine: MultipathMachine, desk: ExplainDesk, mapNumber: number) {
     this.machine = machine;
+    this.desk = desk;
     this.tag = (mapNumber & ((1 << MAP_BITS) - 1)) << SLOT_BITS;
   }
 
@@ -66,11 +69,14 @@ export class FlushDriver {
     if (slot === undefined) return MAP_DELAY_REQUEUE;
     io.context = this.tag | (slot.number + 1);
     const path = this.nextPath(slot, io.nowNs);
+    // Its group is being initialised, or that has just failed the path.
+    if (path !== undefined && !(this.machine.isGroupReady() && path.isActive)) return MAP_DELAY_REQUEUE;
     if (path === undefined) {
       if (this.machine.isHoldingIo()) return MAP_DELAY_REQUEUE;
       this.close(slot, false);
       return MAP_KILL;
     }
+    this.desk.explainer?.note(io, path, OUTCOME_SENT);
     slot.path = path;
     slot.issuedAt = path.cache.dirty;
     io.device = path.deviceId;
@@ -150,7 +156,7 @@ export class FlushDriver {
   }
 
   private nextPath(slot: FlushSlot, nowNs: number): MultipathPath | undefined {
-    const preferred = this.machine.choose(0, nowNs);
+    const preferred = this.machine.chooseOnce(0, nowNs);
     if (preferred === undefined) return undefined;
     const { caches } = this.machine.configuration;
     const index = caches.indexOf(preferred.cache);

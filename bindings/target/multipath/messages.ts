@@ -3,6 +3,7 @@
 //   queue_if_no_path | fail_if_no_path
 //   disable_group N | enable_group N | switch_group N        N from 1
 //   fail_path DEVICE | reinstate_path DEVICE                 every path over that device, in all groups
+//   explain …                                                why I/O went where it went (explain.ts)
 //
 // Nothing here tests paths or fails back: that is up to whoever sends these.
 
@@ -28,11 +29,11 @@ export function handleMessage(machine: MultipathMachine, words: readonly string[
   }
   switch (name) {
     case 'disable_group':
-      return machine.bypassGroup(groupOf(machine, argument), true);
+      return machine.bypassGroup(groupOf(machine, argument, 'bypass_pg'), true);
     case 'enable_group':
-      return machine.bypassGroup(groupOf(machine, argument), false);
+      return machine.bypassGroup(groupOf(machine, argument, 'bypass_pg'), false);
     case 'switch_group':
-      return machine.switchGroup(groupOf(machine, argument));
+      return machine.switchGroup(groupOf(machine, argument, 'switch_pg_num'));
     case 'fail_path':
       for (const path of pathsOf(machine, argument)) machine.failPath(path);
       return undefined;
@@ -44,21 +45,22 @@ export function handleMessage(machine: MultipathMachine, words: readonly string[
   }
 }
 
-function groupOf(machine: MultipathMachine, word: string): PriorityGroup {
+/** `where` is the kernel's name for who refuses, which its log line ends with. */
+function groupOf(machine: MultipathMachine, word: string, where: string): PriorityGroup {
   const { groups } = machine.configuration;
   const group = groups[(readUnsigned(word) ?? 0) - 1];
-  return group ?? refuse(machine, `invalid PG number supplied: expected 1 to ${groups.length}, got "${word}"`);
+  return group ?? refuse(machine, `invalid PG number supplied to ${where}`, `expected 1 to ${groups.length}, got "${word}"`);
 }
 
 /** A device may be named by its number or by the word that the table has for it. */
-function pathsOf(machine: MultipathMachine, word: string): MultipathMachine['configuration']['paths'] {
+export function pathsOf(machine: MultipathMachine, word: string): MultipathMachine['configuration']['paths'] {
   const paths = machine.configuration.paths.filter(({ device }) => device.number === word || device.word === word);
   return paths.length > 0
     ? paths
-    : refuse(machine, `message: error getting device ${word}: it is no path of ${machine.context.deviceName}`);
+    : refuse(machine, `message: error getting device ${word}`, `it is no path of ${machine.context.deviceName}`);
 }
 
-function refuse(machine: MultipathMachine, text: string): never {
-  machine.context.log(`multipath: ${text}`);
-  throw new RqdmError('ERR_RQDM_MESSAGE', `multipath: ${text}`);
+function refuse(machine: MultipathMachine, kernelText: string, detail?: string): never {
+  machine.context.log(`multipath: ${kernelText}`);
+  throw new RqdmError('ERR_RQDM_MESSAGE', `multipath: ${kernelText}${detail === undefined ? '' : `: ${detail}`}`);
 }

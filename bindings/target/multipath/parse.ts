@@ -9,8 +9,12 @@ import { ArgumentReader } from '../../table/arguments.ts';
 import type { TargetContext } from '../target.ts';
 import type { CacheLedger } from './cache.ts';
 import { CacheRecord } from './cache.ts';
+import { HandlerAttacher } from './hardware-handler/attach.ts';
+import type { HardwareHandlerRegistry } from './hardware-handler/registry.ts';
+import type { MultipathParameters } from './parameters.ts';
 import type { SelectorRegistry } from './selector/registry.ts';
-import type { MultipathConfiguration } from './state.ts';
+import type { SelectorContext } from './selector/selector.ts';
+import type { MultipathConfiguration, Submitter } from './state.ts';
 import { MultipathPath, PriorityGroup } from './state.ts';
 
 const FEATURE_WORDS_MAX = 8;
@@ -25,18 +29,20 @@ interface Features {
   pgInitDelayMs: number | undefined;
 }
 
-/** The hardware handler that the words ask for, and where its name stands. */
-interface Handler {
-  readonly name: string;
-  readonly index: number;
+/** What a mapper has for all its multipath maps. */
+export interface MultipathFamily {
+  readonly selectors: SelectorRegistry;
+  readonly handlers: HardwareHandlerRegistry;
+  readonly parameters: MultipathParameters;
 }
 
 /** Reads the words after `multipath`. Throws RqdmTableError. */
 export function parseMultipath(
   words: readonly string[],
   context: TargetContext,
-  selectors: SelectorRegistry,
+  family: MultipathFamily,
   ledger: CacheLedger,
+  submitter: Submitter,
 ): MultipathConfiguration {
   const reader = new ArgumentReader(words, context.line);
   const features = parseFeatures(reader);
@@ -55,7 +61,8 @@ export function parseMultipath(
   const groups: PriorityGroup[] = [];
   const paths: MultipathPath[] = [];
   const caches: Set<CacheRecord> = new Set();
-  const build = new GroupBuilder(reader, context, selectors, ledger, handler, paths, caches);
+  const attacher = new HandlerAttacher(family.handlers, context, queueMode === 'request', features.retainsHandler, handler);
+  const build = new GroupBuilder(reader, context, family, submitter, ledger, attacher, paths, caches);
   while (reader.left > 0) groups.push(build.next(groups.length + 1));
   if (groups.length !== groupCount) {
     reader.fail('priority group count mismatch', { detail: `${groupCount} announced, ${groups.length} found` });
@@ -66,7 +73,7 @@ export function parseMultipath(
     retainsHandler: features.retainsHandler,
     pgInitRetries: features.pgInitRetries,
     pgInitDelayMs: features.pgInitDelayMs,
-    handler: handler?.name,
+    handler: attacher.name,
     groups,
     paths,
     // A number beyond the last group is no mistake; it wishes for nothing.
@@ -114,15 +121,19 @@ function parseQueueMode(words: ArgumentReader): 'bio' | 'request' {
   return words.fail(text, { detail: `expected bio, rq or mq, got "${word}"` });
 }
 
-function parseHandler(reader: ArgumentReader, queueMode: 'bio' | 'request', context: TargetContext): Handler | undefined {
+/** The words of the handler group, its name first; undefined without a handler. */
+function parseHandler(
+  reader: ArgumentReader,
+  queueMode: 'bio' | 'request',
+  context: TargetContext,
+): ArgumentReader | undefined {
   const words = reader.group('invalid number of hardware handler args', WORDS_MAX);
   if (words.left === 0) return undefined;
   if (queueMode === 'bio') {
     context.log("multipath: bio-based multipath doesn't allow hardware handler args");
     return undefined;
   }
-  const index = words.nextIndex;
-  return { name: words.next('invalid number of hardware handler args'), index };
+  return words;
 }
 
 /** Reads group after group; paths and caches are numbered over all of them. */
@@ -130,8 +141,9 @@ class GroupBuilder {
   private readonly reader: ArgumentReader;
   private readonly context: TargetContext;
   private readonly selectors: SelectorRegistry;
+  private readonly selectorContext: SelectorContext;
   private readonly ledger: CacheLedger;
-  private readonly handler: Handler | undefined;
+  private readonly attacher: HandlerAttacher;
   private readonly paths: MultipathPath[];
   private readonly caches: Set<CacheRecord>;
   private readonly noCache: CacheRecord;
@@ -139,17 +151,23 @@ class GroupBuilder {
   constructor(
     reader: ArgumentReader,
     context: TargetContext,
-    selectors: SelectorRegistry,
+    family: MultipathFamily,
+    submitter: Submitter,
     ledger: CacheLedger,
-    handler: Handler | undefined,
+    attacher: HandlerAttacher,
     paths: MultipathPath[],
     caches: Set<CacheRecord>,
   ) {
     this.reader = reader;
     this.context = context;
-    this.selectors = selectors;
+    this.selectors = family.selectors;
+    this.selectorContext = {
+      log: (line) => context.log(line),
+      cpus: family.parameters.cpus,
+      cpu: () => submitter.cpu,
+    };
     this.ledger = ledger;
-    this.handler = handler;
+    this.attacher = attacher;
     this.paths = paths;
     this.caches = caches;
     // Counted like the others, so that the end of a write needs no question; kept out of `caches`, so that no flush asks.
@@ -189,7 +207,7 @@ class GroupBuilder {
     }
     const words = reader.group('invalid number of path selector args', WORDS_MAX);
     try {
-      return new PriorityGroup(number, type, type.create(words, this.context));
+      return new PriorityGroup(number, type, type.create(words, this.selectorContext));
     } catch (cause) {
       return words.fail('path selector constructor failed', {
         cause,
@@ -200,17 +218,11 @@ class GroupBuilder {
 
   private path(group: PriorityGroup, words: ArgumentReader): void {
     const device = words.device(this.context, 'error getting device');
-    if (this.handler !== undefined) {
-      this.reader.fail('error attaching hardware handler', {
-        errno: 'ENODEV',
-        index: this.handler.index,
-        detail: `${device.word} has no hardware handler "${this.handler.name}"`,
-      });
-    }
+    const handler = this.attacher.attach(device);
     group.selector.addPath(words);
     const cache = device.hasCache ? this.ledger.record(device.cacheDomain) : this.noCache;
     if (device.hasCache) this.caches.add(cache);
-    const path = new MultipathPath(this.paths.length, device, group, cache);
+    const path = new MultipathPath(this.paths.length, device, group, cache, handler);
     group.paths.push(path);
     group.activePaths += 1;
     this.paths.push(path);

@@ -2,6 +2,7 @@
 
 import type { DeviceReference } from '../target.ts';
 import type { CacheRecord } from './cache.ts';
+import type { HardwareHandler } from './hardware-handler/handler.ts';
 import type { PathSelector, SelectorType } from './selector/selector.ts';
 
 /** One path of one group. The same device may be named twice: then there are two of these, with states of their own. */
@@ -15,16 +16,19 @@ export class MultipathPath {
   readonly number: number;
   /** The write cache behind it. A path without a cache has a record too, which nobody reads. */
   readonly cache: CacheRecord;
+  /** Who prepares the device for I/O; undefined: nobody need. */
+  readonly handler: HardwareHandler | undefined;
   isActive: boolean = true;
   failCount: number = 0;
 
-  constructor(index: number, device: DeviceReference, group: PriorityGroup, cache: CacheRecord) {
+  constructor(index: number, device: DeviceReference, group: PriorityGroup, cache: CacheRecord, handler?: HardwareHandler) {
     this.index = index;
     this.device = device;
     this.deviceId = device.id;
     this.group = group;
     this.number = group.paths.length;
     this.cache = cache;
+    this.handler = handler;
   }
 }
 
@@ -46,6 +50,11 @@ export class PriorityGroup {
   }
 }
 
+/** Who submitted the I/O that a path is chosen for. */
+export interface Submitter {
+  cpu: number;
+}
+
 /** What the words of the table said. */
 export interface MultipathConfiguration {
   readonly queueMode: 'bio' | 'request';
@@ -54,6 +63,7 @@ export interface MultipathConfiguration {
   /** 0: not given. */
   readonly pgInitRetries: number;
   readonly pgInitDelayMs: number | undefined;
+  /** Name of the hardware handler; one that a device had before may have taken the place of the table's. */
   readonly handler: string | undefined;
   readonly groups: readonly PriorityGroup[];
   readonly paths: readonly MultipathPath[];

@@ -15,8 +15,7 @@ type Name = (device: DeviceReference) => string;
 
 /** INFO: what `dmsetup status` shows. */
 export function infoLine(machine: MultipathMachine, name: Name): string {
-  // Group initialisations are those of hardware handlers, which there are none of.
-  const head = `2 ${machine.isQueueingForGroup ? 1 : 0} 0 0 ${groupNumbers(machine)}`;
+  const head = `2 ${machine.isQueueingForGroup ? 1 : 0} ${machine.initialisation.count} 0 ${groupNumbers(machine)}`;
   const pathLine = (path: MultipathPath): string =>
     `${name(path.device)} ${path.isActive ? 'A' : 'F'} ${path.failCount} ${path.group.selector.status('info', path.number)}`;
   const groupLine = (group: PriorityGroup): string =>

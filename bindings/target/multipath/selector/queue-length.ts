@@ -14,6 +14,7 @@ import { NO_PATH } from './selector.ts';
 const NAME = 'queue-length';
 
 class QueueLength implements PathSelector {
+  readonly figures: readonly string[] = ['inFlight'];
   private readonly context: SelectorContext;
   private readonly usable: PathList = new PathList();
   private readonly repeatCounts: number[] = [];
@@ -66,6 +67,10 @@ class QueueLength implements PathSelector {
 
   releaseIo(path: number, _bytes: number): void {
     this.inFlight[path]--;
+  }
+
+  figure(path: number, _which: number): number {
+    return this.inFlight[path];
   }
 
   status(kind: 'info' | 'table', path: number | undefined): string {

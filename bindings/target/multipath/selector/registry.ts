@@ -1,6 +1,8 @@
 // The path selectors that multipath knows by name.
 
 import { RqdmError } from '../../../errors.ts';
+import { historicalServiceTimeSelector } from './historical-service-time.ts';
+import { ioAffinitySelector } from './io-affinity.ts';
 import { queueLengthSelector } from './queue-length.ts';
 import { roundRobinSelector } from './round-robin.ts';
 import type { SelectorType } from './selector.ts';
@@ -41,5 +43,5 @@ export class SelectorRegistry {
 
 /** The selectors that come with the library. */
 export function builtInSelectors(): SelectorType[] {
-  return [roundRobinSelector, queueLengthSelector, serviceTimeSelector];
+  return [roundRobinSelector, queueLengthSelector, serviceTimeSelector, historicalServiceTimeSelector, ioAffinitySelector];
 }

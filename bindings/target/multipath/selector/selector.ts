@@ -25,6 +25,9 @@ import type { ArgumentReader } from '../../../table/arguments.ts';
 /** What `select` returns when all paths of the group have failed. */
 export const NO_PATH = -1;
 
+/** How many CPUs there are where nobody says it. */
+export const CPUS_DEFAULT = 32;
+
 export interface PathSelector {
   /**
    * One more path, at the end of the order; usable at once. `words` are its words in the table. Throws RqdmTableError
@@ -46,12 +49,20 @@ export interface PathSelector {
    * many there are (`0 ` for none). Else those of a path: `SelectorType.infoWords` or `tableWords` of them.
    */
   status(kind: 'info' | 'table', path: number | undefined): string;
+  /** What decides between paths, by name, for `explain`. Together with `figure`. */
+  readonly figures?: readonly string[];
+  /** Figure number `which` of a path as it is now. Allocates nothing. */
+  figure?(path: number, which: number): number;
 }
 
 /** What the constructor of a selector may use. */
 export interface SelectorContext {
   /** A line for the log, without the `device-mapper: ` prefix. */
   log(line: string): void;
+  /** CPUs that may submit, 1 … 1024. Default: CPUS_DEFAULT. */
+  readonly cpus?: number;
+  /** During `select`: the CPU that submitted the I/O (for types with `usesCpu`). Missing: all comes from CPU 0. */
+  cpu?(): number;
 }
 
 export interface SelectorType {
@@ -60,6 +71,8 @@ export interface SelectorType {
   /** How many words `status` gives for a path. */
   readonly tableWords: number;
   readonly infoWords: number;
+  /** It asks who submitted an I/O; missing: it doesn't. */
+  readonly usesCpu?: boolean;
   /**
    * A selector without paths. `words` are the group's selector arguments. Whatever it throws is reported with the
    * kernel's text `path selector constructor failed`.

@@ -39,6 +39,7 @@ export function compareServiceTime(
 }
 
 class ServiceTime implements PathSelector {
+  readonly figures: readonly string[] = ['inFlightBytes', 'throughput'];
   private readonly context: SelectorContext;
   private readonly usable: PathList = new PathList();
   private readonly repeatCounts: number[] = [];
@@ -92,6 +93,10 @@ class ServiceTime implements PathSelector {
 
   releaseIo(path: number, bytes: number): void {
     this.inFlight[path] -= bytes;
+  }
+
+  figure(path: number, which: number): number {
+    return which === 0 ? this.inFlight[path] : this.throughputs[path];
   }
 
   status(kind: 'info' | 'table', path: number | undefined): string {
