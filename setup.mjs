@@ -29,6 +29,14 @@ const LOCK = join(ROOT, 'build', '.setup.lock');
 const COMPILED_STAMP = join(ROOT, 'build', '.setup.json');
 // Lives in node_modules/, so that removing node_modules/ (as `npm ci` does first) forgets what was installed.
 const INSTALLED_STAMP = join(ROOT, 'node_modules', '.rqdm-setup.json');
+// Once more over the release build: asc inlines less than pays, by some 6 % of the core's time for a bio.
+const OPTIMISER_OPTIONS = [
+  ...['bulk-memory', 'sign-ext', 'mutable-globals', 'nontrapping-float-to-int'].map((feature) => `--enable-${feature}`),
+  '-O4',
+  '--flexible-inline-max-function-size=400',
+  '--always-inline-max-function-size=20',
+  '--converge',
+];
 const LOCK_WAIT_MS = 15 * 60_000;
 const COMPILED_FOLDERS = ['assembly', 'bindings', 'src', 'test'];
 
@@ -248,7 +256,8 @@ async function install() {
 }
 
 async function compileCore() {
-  const hash = hashOf([...filesUnder('assembly', ['.ts']), 'asconfig.json'], versionOf('assemblyscript'));
+  const versions = `${versionOf('assemblyscript')} ${versionOf('binaryen')} ${OPTIMISER_OPTIONS.join(' ')}`;
+  const hash = hashOf([...filesUnder('assembly', ['.ts']), 'asconfig.json'], versions);
   const config = JSON.parse(readFileSync(join(ROOT, 'asconfig.json'), 'utf8'));
   const targets = ['release', 'debug'];
   const isPresent = targets.every((target) => existsSync(join(ROOT, config.targets[target].outFile)));
@@ -262,6 +271,9 @@ async function compileCore() {
   for (const result of results) if (result.status === 'rejected') throw result.reason;
   // The compiler's warnings, if it has any; both targets have the same ones.
   if (results[0].value.trim() !== '') process.stderr.write(results[0].value);
+  const release = join(ROOT, config.targets.release.outFile);
+  const optimiser = join(ROOT, 'node_modules', 'binaryen', 'bin', 'wasm-opt');
+  await run('wasm-opt', process.execPath, [optimiser, ...OPTIMISER_OPTIONS, release, '-o', release]);
   writeStamp(COMPILED_STAMP, 'core', hash);
 }
 

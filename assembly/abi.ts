@@ -326,5 +326,6 @@ export const DISK_IOS = 0;
 export const DISK_MERGES = 1;
 export const DISK_SECTORS = 2;
 export const DISK_NS = 3;
+export const DISK_COUNTERS = 4;
 export const COUNTER_DISK_BUSY_NS = 36; // time with I/O in flight, up to when one last ended
 export const COUNTERS = 37;

@@ -6,6 +6,8 @@ import { Request } from './request';
 //   red: `isRed` = 1. No red node has a red child; every way down passes as many black ones.
 
 const NONE = changetype<Request>(0);
+/** The right link stands behind the left one. */
+const LEFT_AT: usize = offsetof<Request>('treeLeft');
 
 function rootOf(tree: usize): Request {
   return changetype<Request>(<usize>load<u32>(tree));
@@ -46,24 +48,23 @@ function rotateRight(tree: usize, node: Request): void {
   node.treeParent = left;
 }
 
+// The side is computed and not branched on: for places in no order a branch would be guessed wrongly half of the time.
 export function treeInsert(tree: usize, node: Request): void {
   const sector = node.sector;
   let parent = NONE;
-  let at = rootOf(tree);
-  let isLeft = false;
-  while (at) {
-    parent = at;
-    isLeft = sector < at.sector;
-    at = isLeft ? at.treeLeft : at.treeRight;
+  // where the link to `at` stands
+  let link = tree;
+  for (let at = <usize>load<u32>(tree); at; at = <usize>load<u32>(link)) {
+    parent = changetype<Request>(at);
+    link = at + LEFT_AT + (sector >= parent.sector ? 4 : 0);
   }
   node.treeLeft = NONE;
   node.treeRight = NONE;
   node.treeParent = parent;
   node.isRed = 1;
-  if (!parent) setRoot(tree, node);
-  else if (isLeft) parent.treeLeft = node;
-  else parent.treeRight = node;
-  rebalanceInsert(tree, node);
+  store<u32>(link, <u32>changetype<usize>(node));
+  if (!parent) node.isRed = 0;
+  else if (parent.isRed) rebalanceInsert(tree, node);
 }
 
 // 1. the uncle is red: both black, the grandparent red, go on from there
