@@ -5,7 +5,8 @@
 // Exit status: 0 good, 1 failed, 2 called wrongly, 130 interrupted.
 
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
+import { basename } from 'node:path';
+import type { Command, CommanderError } from 'commander';
 import { INTERRUPTED_STATUS, isInterruption } from './interrupt.ts';
 
 interface CommandEntry {
@@ -28,6 +29,26 @@ const COMMANDS: readonly CommandEntry[] = [
     summary: 'measure this machine: core, device, file, claim, memory or all',
     load: async () => (await import('./command/bench.ts')).benchCommand(),
   },
+  {
+    name: 'serve',
+    summary: 'own mapped devices, for dmsetup and others to make and change',
+    load: async () => (await import('./command/serve.ts')).serveCommand(),
+  },
+  {
+    name: 'dmsetup',
+    summary: "dmsetup's commands, for the devices of a server (rqdm dmsetup help)",
+    load: async () => new (await import('commander')).Command('dmsetup'),
+  },
+  {
+    name: 'attach',
+    summary: "give a file or memory a node's name and number, in a server",
+    load: async () => (await import('./command/attach.ts')).attachCommand(),
+  },
+  {
+    name: 'detach',
+    summary: 'let go of such a node',
+    load: async () => (await import('./command/detach.ts')).detachCommand(),
+  },
 ];
 
 function version(): string {
@@ -35,8 +56,19 @@ function version(): string {
   return (JSON.parse(manifest) as { version: string }).version;
 }
 
+/** Names under which this program is dmsetup, as `rqdm dmsetup` is. */
+const DMSETUP_NAMES: ReadonlySet<string> = new Set(['dmsetup', 'dmstats']);
+
+/** The name and words of dmsetup if that is what was called: by `rqdm dmsetup …`, or through a link of that name. */
+function dmsetupCall(words: readonly string[]): { program: string; words: readonly string[] } | undefined {
+  const program = basename(process.argv[1] ?? '');
+  if (DMSETUP_NAMES.has(program)) return { program, words };
+  return words[0] === 'dmsetup' ? { program: 'dmsetup', words: words.slice(1) } : undefined;
+}
+
 /** The program, with the commands that the words mention; of the others only what the overview says of them. */
 async function createProgram(words: readonly string[]): Promise<Command> {
+  const { Command } = await import('commander');
   const program = new Command('rqdm')
     .description('Request-based device-mapper in user space: merge and sort first, choose the path afterwards.')
     .version(version())
@@ -51,16 +83,23 @@ async function createProgram(words: readonly string[]): Promise<Command> {
 
 async function main(words: readonly string[]): Promise<number> {
   try {
+    const dmsetup = dmsetupCall(words);
+    // it reads its words itself, and has to start quickly
+    if (dmsetup) return await (await import('./command/dmsetup.ts')).runDmsetup(dmsetup.words, dmsetup.program);
     const program = await createProgram(words);
     await program.parseAsync(words, { from: 'user' });
     return process.exitCode === undefined ? 0 : Number(process.exitCode);
   } catch (error) {
     // Help and version end by an error of their own too, with status 0; commander has said what there is to say.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_STATUS;
+    if (isCommanderError(error)) return error.exitCode === 0 ? 0 : USAGE_STATUS;
     if (isInterruption(error)) return INTERRUPTED_STATUS;
     process.stderr.write(`rqdm: ${describe(error)}\n`);
     return FAILED_STATUS;
   }
+}
+
+function isCommanderError(error: unknown): error is CommanderError {
+  return error instanceof Error && String((error as Partial<CommanderError>).code).startsWith('commander.');
 }
 
 function describe(error: unknown): string {

@@ -1,0 +1,120 @@
+// What client and server say to each other: one JSON object a line, both ways.
+//
+//   → {"v":1,"id":7,"op":"info","device":{"name":"vol1"}}
+//   ← {"v":1,"id":7,"ok":true,"result":{…}}
+//   ← {"v":1,"id":7,"ok":false,"error":{"errno":"ENXIO","message":"…"}}
+//
+// Requests are begun in the order of their lines and may be in flight together; a reply names its request by `id` and
+// comes when it is ready, in any order. Whoever needs the outcome of one request for the next waits for its reply.
+// A line that is no request is answered with an error (`id` null if it had none), and the connection goes on; a line longer
+// than LINE_BYTES_MAX is answered and ends the connection, since nobody can tell where the next one begins. A client that
+// shuts down its sending side still gets the replies to what it asked, but waits are given up (EINTR).
+
+export const PROTOCOL_VERSION = 1;
+
+/** Longest line in either direction, its end included. */
+export const LINE_BYTES_MAX: number = 2 ** 20;
+
+/** A device as a request names it: one of the three. */
+export interface DeviceKey {
+  readonly name?: string;
+  readonly uuid?: string;
+  /** `MAJOR:MINOR`. */
+  readonly number?: string;
+}
+
+/** What is known of a device; the reply to `info` and part of others. */
+export interface DeviceInformation {
+  readonly name: string;
+  /** Empty if it has none. */
+  readonly uuid: string;
+  readonly major: number;
+  readonly minor: number;
+  readonly isSuspended: boolean;
+  readonly isReadOnly: boolean;
+  readonly isDeferredRemove: boolean;
+  readonly hasLiveTable: boolean;
+  readonly hasInactiveTable: boolean;
+  readonly openCount: number;
+  readonly eventNumber: number;
+  /** Targets of the live table, or with `inactive` of the inactive one. */
+  readonly targetCount: number;
+  readonly readAheadSectors: number;
+  readonly sizeSectors: number;
+}
+
+/** A line of a table or of a status. Start and length are decimal texts of 512-byte sectors. */
+export interface TargetLine {
+  readonly start: string;
+  readonly length: string;
+  readonly type: string;
+  readonly text: string;
+}
+
+/** The reply to `table`, `status` and `wait`. */
+export interface TableReply {
+  readonly info: DeviceInformation;
+  readonly targets: readonly TargetLine[];
+}
+
+/** A device that a table uses. */
+export interface Dependency {
+  readonly major: number;
+  readonly minor: number;
+  /** `dm-0`, or the last part of an attached node's name; else the word as it stands in the table. */
+  readonly blockName: string;
+  /** Of a mapped device its name; of another one the same as `blockName`. */
+  readonly deviceName: string;
+}
+
+export interface DependenciesReply {
+  readonly info: DeviceInformation;
+  readonly dependencies: readonly Dependency[];
+}
+
+export interface TargetVersion {
+  readonly name: string;
+  /** `1.14.0`. */
+  readonly version: string;
+}
+
+export interface KernelLogReply {
+  readonly lines: readonly string[];
+  /** The cursor to ask with next. */
+  readonly next: number;
+  /** Lines that had left the ring before they were asked for. */
+  readonly lost: number;
+}
+
+export interface AttachedNode {
+  readonly node: string;
+  readonly word: string;
+  readonly number: string;
+}
+
+/** What went wrong with a request. `errno` is the name that the kernel's ioctl would have returned. */
+export interface ReplyError {
+  readonly errno: string;
+  readonly message: string;
+  readonly code?: string;
+}
+
+export interface Reply {
+  readonly v: number;
+  readonly id: number | string | null;
+  readonly ok: boolean;
+  readonly result?: unknown;
+  readonly error?: ReplyError;
+}
+
+/** A request that failed, on either side of the socket. */
+export class ControlError extends Error {
+  override readonly name: string = 'ControlError';
+  readonly errno: string;
+  readonly code: string | undefined;
+  constructor(errno: string, message: string, code?: string) {
+    super(message);
+    this.errno = errno;
+    this.code = code;
+  }
+}

@@ -1,0 +1,148 @@
+// The process behind `rqdm serve`: one mapper, its control socket, its configuration, its end.
+
+import { closeSync, openSync, readFileSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
+import { DeviceMapper } from '../../bindings/index.ts';
+import { applyConfig, reapplyConfig } from './apply-config.ts';
+import { type Config, parseConfig } from './config.ts';
+import type { ControlledMapper } from './controlled.ts';
+import { KernelLog } from './kernel-log.ts';
+import { deviceOperations } from './operations.ts';
+import { ControlServer } from './server.ts';
+
+export interface ServeSettings {
+  readonly socketPath: string;
+  readonly configFile: string | undefined;
+  /** Where log lines go; undefined: standard error. */
+  readonly logFile: string | undefined;
+  readonly pidFile: string | undefined;
+  /** What the words of tables must begin with; empty: all are allowed. */
+  readonly allow: readonly string[];
+  /** Mapped devices and nodes together, at most. */
+  readonly devices: number;
+}
+
+const NO_CONFIG: Config = { nodes: [], devices: [] };
+
+/** Runs until SIGTERM or SIGINT; a second one ends the process at once. Rejects when it cannot begin. */
+export async function serve(settings: ServeSettings): Promise<void> {
+  const log = openLog(settings.logFile);
+  const kernelLog = new KernelLog((line) => log.write(line));
+  const mapper = new DeviceMapper({
+    mode: 'auto',
+    limits: { devices: settings.devices },
+    log: (line) => kernelLog.add(line),
+    ...(settings.allow.length === 0 ? {} : { allow: settings.allow }),
+  });
+  const server = new ControlServer({ operations: deviceOperations(mapper, kernelLog), log: (line) => log.write(line) });
+  const ended = untilEnd();
+  let isWrittenPid = false;
+  try {
+    const config = readConfig(settings.configFile);
+    // the socket first: a second server must not touch what the first one has
+    await server.listen(settings.socketPath);
+    await applyConfig(mapper, config);
+    if (settings.pidFile !== undefined) {
+      writeFileSync(settings.pidFile, `${process.pid}\n`);
+      isWrittenPid = true;
+    }
+    const stopReloading = reloadOnHangup(mapper, config, settings.configFile, (line) => log.write(line));
+    process.stdout.write(`rqdm: ready, control socket ${settings.socketPath}\n`);
+    await ended.promise;
+    stopReloading();
+    log.write('rqdm: leaving');
+  } finally {
+    await server.close();
+    await flushAll(mapper, (line) => log.write(line));
+    await mapper.close();
+    if (isWrittenPid) unlinkSync(settings.pidFile as string);
+    ended.stop();
+    log.close();
+  }
+}
+
+function readConfig(file: string | undefined): Config {
+  return file === undefined ? NO_CONFIG : parseConfig(readFileSync(file, 'utf8'), file);
+}
+
+/** What was acknowledged is on stable storage before the process goes. A device that is suspended cannot be flushed. */
+async function flushAll(mapper: DeviceMapper, tell: (line: string) => void): Promise<void> {
+  const running = mapper.devices.filter((device) => device.hasLiveTable && !device.isSuspended);
+  const outcomes = await Promise.allSettled(running.map((device) => device.flush()));
+  for (const outcome of outcomes) {
+    if (outcome.status === 'rejected') tell(`rqdm: ${(outcome.reason as Error).message}`);
+  }
+}
+
+interface Log {
+  write(line: string): void;
+  close(): void;
+}
+
+function openLog(file: string | undefined): Log {
+  const descriptor = file === undefined ? 2 : openSync(file, 'a', 0o640);
+  return {
+    write(line) {
+      try {
+        writeSync(descriptor, `${new Date().toISOString()} ${line}\n`);
+      } catch {
+        // a log that is full or gone stops nothing
+      }
+    },
+    close() {
+      if (file !== undefined) closeSync(descriptor);
+    },
+  };
+}
+
+const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;
+
+/** Resolves at the first signal; the second one ends the process with the status that the signal stands for. */
+function untilEnd(): { readonly promise: Promise<void>; stop(): void } {
+  let end = (): void => {};
+  const promise = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  let isEnding = false;
+  const listener = (name: NodeJS.Signals): void => {
+    if (isEnding) process.exit(128 + SIGNAL_NUMBERS[name as keyof typeof SIGNAL_NUMBERS]);
+    isEnding = true;
+    end();
+  };
+  const names = Object.keys(SIGNAL_NUMBERS) as NodeJS.Signals[];
+  for (const name of names) process.on(name, listener);
+  return {
+    promise,
+    stop: () => {
+      for (const name of names) process.off(name, listener);
+    },
+  };
+}
+
+/** SIGHUP reads the configuration again. One that cannot be read changes nothing. */
+function reloadOnHangup(
+  mapper: ControlledMapper,
+  first: Config,
+  file: string | undefined,
+  tell: (line: string) => void,
+): () => void {
+  let config = first;
+  // one after the other
+  let reloading = Promise.resolve();
+  const reload = async (): Promise<void> => {
+    if (file === undefined) return tell('rqdm: SIGHUP: no configuration to read again');
+    try {
+      const next = readConfig(file);
+      const told = await reapplyConfig(mapper, config, next);
+      config = next;
+      for (const line of told) tell(`rqdm: SIGHUP: ${line}`);
+      tell(`rqdm: SIGHUP: ${told.length} change(s)`);
+    } catch (error) {
+      tell(`rqdm: SIGHUP: ${(error as Error).message}`);
+    }
+  };
+  const listener = (): void => {
+    reloading = reloading.then(reload);
+  };
+  process.on('SIGHUP', listener);
+  return () => process.off('SIGHUP', listener);
+}
