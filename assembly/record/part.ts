@@ -1,5 +1,6 @@
 import { OPERATION_FLUSH } from '../abi';
 import { diskAdvances } from '../stats/disk';
+import { regionsBegin, regionsEnd, regionsLeave } from '../stats/regions';
 import { BIO_MAP_QUEUE, Bio } from './bio';
 import { Extent } from './extent';
 import { mapQueueOf, prependBio } from './list';
@@ -18,8 +19,10 @@ export function isPart(bio: Bio): bool {
 
 /** The part shrinks to its first sectors. */
 export function holdBack(part: Bio, most: u32): void {
+  regionsLeave(part.device, part.operation, part.sector, part.sectors);
   part.tag += part.sectors - most;
   part.sectors = most;
+  regionsBegin(part.device, part.operation, part.sector, part.sectors);
 }
 
 /** A piece of a part has ended well: true if there is more of it, which is to be mapped next. */
@@ -29,10 +32,12 @@ export function goesOn(bio: Bio): bool {
     bio.context = bio.tag;
   } else {
     diskAdvances(bio.device, bio.operation, bio.sectors);
+    regionsEnd(bio.device, bio.operation, bio.sector, bio.sectors, bio.submittedAt);
     bio.sector += bio.sectors;
     if (hasPayload(bio.operation)) bio.address += bio.sectors << 9;
     bio.sectors = bio.tag;
     bio.context = 0;
+    regionsBegin(bio.device, bio.operation, bio.sector, bio.sectors);
   }
   bio.tag = 0;
   bio.extent = changetype<Extent>(0);

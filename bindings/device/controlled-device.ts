@@ -240,6 +240,8 @@ export abstract class ControlledDevice extends EventEmitter<DeviceEvents> implem
     const receiver = {
       name: this.name,
       live: this.#life.live,
+      regions: this.#host.regions,
+      sizeSectors: Math.ceil(this.size / 512),
       cancelDeferredRemove: () => this.cancelDeferredRemove(),
       kernelLog: (line: string) => this.#host.kernelLog(line),
     };

@@ -29,6 +29,7 @@ import { BackingDevice, type BackingView, type OpenedDevice } from './opened.ts'
 import { PlainDevice } from './plain.ts';
 import { Pump } from './pump.ts';
 import { checkElevator, QueueSettings, type QueueValue } from './queue-settings.ts';
+import { DeviceRegions, RegionMemory } from './regions.ts';
 import { checkLoop, devicesAbove, restackAbove } from './stack.ts';
 import type { LoadedTable, TableHost } from './table.ts';
 import { Transfers } from './transfers.ts';
@@ -105,6 +106,7 @@ export class DeviceMapper implements AsyncDisposable {
   readonly #selectors: SelectorRegistry = new SelectorRegistry();
   readonly #targets: TargetRegistry;
   readonly #extents: ExtentPool;
+  readonly #regionMemory: RegionMemory;
   readonly #options: MapperOptions;
   readonly #services: MapperServices;
   readonly #names: Names<MappedDevice> = new Names();
@@ -125,6 +127,7 @@ export class DeviceMapper implements AsyncDisposable {
     this.#pump.tracer.attach(this, (id) => this.#byId[id]?.number ?? '?');
     this.#targets = new TargetRegistry(builtInTargets(this.#selectors));
     this.#extents = new ExtentPool(this.limits.extents);
+    this.#regionMemory = new RegionMemory(this.#pump, this.limits.regionBytes);
     const log = options.log ?? (() => {});
     this.#pool = new PathPool({
       arenaMemory: () => this.#arena.memory,
@@ -387,6 +390,7 @@ export class DeviceMapper implements AsyncDisposable {
       pump: this.#pump,
       targets: this.#targets,
       alarms: new Alarms(this.#pump, id),
+      regions: new DeviceRegions(this.#pump, this.#regionMemory, id),
       queue,
       get deviceName() {
         return holder.device?.name ?? options.name;
