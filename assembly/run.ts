@@ -36,6 +36,7 @@ import { deviceAt } from './record/devices';
 import { endBio, takeEndedBio, takeEndedRequest } from './record/ended';
 import { isFillHigh } from './record/fill';
 import { mapQueueOf, prependBio } from './record/list';
+import { entersAgain } from './record/part';
 import { publishPools, requestOf } from './record/pool';
 import { REQUEST_ISSUED, Request, STEP_COUNTED } from './record/request';
 import { releaseDelayed } from './record/requeue';
@@ -130,9 +131,11 @@ function up(): void {
 function endBios(): void {
   let part = changetype<Bio>(0);
   for (let bio = takeEndedBio(); bio; bio = part ? part : takeEndedBio()) {
+    const parent = bio.parent;
+    // what ended is its own part, not one that was split off it
+    if (!part && parent && entersAgain(bio)) continue;
     part = changetype<Bio>(0);
     if (!isWhole(bio)) continue;
-    const parent = bio.parent;
     if (!parent) {
       toHost(bio);
     } else if (!tellParent(bio, parent)) {

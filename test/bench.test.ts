@@ -108,6 +108,7 @@ benches('memory stays within its limits', async () => {
     ['memory.request-with-clone', 256],
     ['memory.core', 16 * 1024 * 1024],
     ['memory.device', 64 * 1024],
+    ['memory.growth', 1024 * 1024],
   ];
   for (const [name, atMost] of limits) {
     assert.ok((values.get(name) as number) <= atMost, `${name} is ${values.get(name)}: ${atMost} at most`);

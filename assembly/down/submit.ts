@@ -41,6 +41,8 @@ import { endBio } from '../record/ended';
 import { Extent } from '../record/extent';
 import { appendBio, deferredOf, mapQueueOf, overDepthOf, prependBio, takeBio, waitingOf } from '../record/list';
 import { hasPayload } from '../record/operation';
+import { isShare } from '../record/part';
+import { holdBack, isPart } from '../record/part';
 import { allocateBio, allocateRequest, isAsync, isOverDepth } from '../record/pool';
 import { REQUEST_PLUGGED, Request } from '../record/request';
 import { header, plugged, ready, root, setPlugged } from '../record/root';
@@ -166,7 +168,11 @@ function enter(bio: Bio): bool {
     }
     while (most) {
       const front = cut(device, bio, most);
-      if (!front) return wait(device, bio);
+      if (!front && !isPart(bio)) return wait(device, bio);
+      if (!front) {
+        holdBack(bio, most);
+        break;
+      }
       if (!queue(device, front)) {
         wait(device, bio);
         return wait(device, front);
@@ -230,11 +236,11 @@ export function cut(device: Device, bio: Bio, sectors: u32): Bio {
   front.extent = changetype<Extent>(0);
   front.submittedAt = bio.submittedAt;
   bio.remaining++;
-  const counted = device.kind == DEVICE_BIO;
-  if (counted) regionsLeave(device, bio.operation, bio.sector, bio.sectors);
+  const isCounted = device.kind == DEVICE_BIO && !!device.regions;
+  if (isCounted && !isShare(bio)) regionsLeave(device, bio.operation, bio.sector, bio.sectors);
   bio.sector += sectors;
   bio.sectors -= sectors;
-  if (counted) {
+  if (isCounted) {
     regionsBegin(device, front.operation, front.sector, sectors);
     regionsBegin(device, bio.operation, bio.sector, bio.sectors);
   }

@@ -1,9 +1,9 @@
-import { OPERATION_FLUSH } from '../abi';
+import { DEVICE_BIO, OPERATION_FLUSH } from '../abi';
 import { diskAdvances } from '../stats/disk';
 import { regionsBegin, regionsEnd, regionsLeave } from '../stats/regions';
 import { BIO_MAP_QUEUE, Bio } from './bio';
 import { Extent } from './extent';
-import { mapQueueOf, prependBio } from './list';
+import { mapQueueOf, prependBio, waitingOf } from './list';
 import { hasPayload } from './operation';
 import { ready } from './root';
 
@@ -17,12 +17,18 @@ export function isPart(bio: Bio): bool {
   return !!bio.parent && bio.parent.device == bio.device;
 }
 
+/** True for a stripe's share of a range: it names all of the range, which counts once. */
+export function isShare(bio: Bio): bool {
+  return isPart(bio) && bio.sector == bio.parent.sector;
+}
+
 /** The part shrinks to its first sectors. */
 export function holdBack(part: Bio, most: u32): void {
-  regionsLeave(part.device, part.operation, part.sector, part.sectors);
+  const isCounted = !isShare(part);
+  if (isCounted) regionsLeave(part.device, part.operation, part.sector, part.sectors);
   part.tag += part.sectors - most;
   part.sectors = most;
-  regionsBegin(part.device, part.operation, part.sector, part.sectors);
+  if (isCounted) regionsBegin(part.device, part.operation, part.sector, part.sectors);
 }
 
 /** A piece of a part has ended well: true if there is more of it, which is to be mapped next. */
@@ -32,7 +38,7 @@ export function goesOn(bio: Bio): bool {
     bio.context = bio.tag;
   } else {
     diskAdvances(bio.device, bio.operation, bio.sectors);
-    regionsEnd(bio.device, bio.operation, bio.sector, bio.sectors, bio.submittedAt);
+    if (!isShare(bio)) regionsEnd(bio.device, bio.operation, bio.sector, bio.sectors, bio.submittedAt);
     bio.sector += bio.sectors;
     if (hasPayload(bio.operation)) bio.address += bio.sectors << 9;
     bio.sectors = bio.tag;
@@ -45,5 +51,19 @@ export function goesOn(bio: Bio): bool {
   bio.device.waiting++;
   prependBio(mapQueueOf(bio.device), bio);
   ready(bio.device);
+  return true;
+}
+
+/** The same in a queue of requests, where a limit has gone down: what is left of the part is tried before all that wait. */
+export function entersAgain(bio: Bio): bool {
+  const device = bio.device;
+  if (device.kind == DEVICE_BIO || bio.status || !isPart(bio) || !bio.tag) return false;
+  bio.sector += bio.sectors;
+  if (hasPayload(bio.operation)) bio.address += bio.sectors << 9;
+  bio.sectors = bio.tag;
+  bio.tag = 0;
+  device.waiting++;
+  prependBio(waitingOf(device), bio);
+  ready(device);
   return true;
 }

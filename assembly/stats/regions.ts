@@ -2,6 +2,7 @@ import { DEVICE_BIO, DEVICE_REQUEST, OPERATION_READ } from '../abi';
 import { BIO_BYTES, REQUEST_BYTES } from '../limits';
 import { BIO_FREE, Bio } from '../record/bio';
 import { Device } from '../record/device';
+import { isShare } from '../record/part';
 import { Area, areaAt, countTime, Region } from '../record/region';
 import { REQUEST_CARRIER, REQUEST_FREE, Request, STEP_BEGUN } from '../record/request';
 import { root } from '../record/root';
@@ -195,7 +196,7 @@ function findBios(device: Device, region: Region): void {
   const all = root();
   for (let i: u32 = 0; i < all.biosTotal; i++) {
     const bio = changetype<Bio>(all.bios + <usize>i * BIO_BYTES);
-    if (bio.state == BIO_FREE || bio.device != device) continue;
+    if (bio.state == BIO_FREE || bio.device != device || isShare(bio)) continue;
     enter(region, bio.operation, bio.sector, bio.sector + bio.sectors, 0, 0);
   }
 }

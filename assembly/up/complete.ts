@@ -187,9 +187,11 @@ export function toHost(bio: Bio): void {
 export function retire(bio: Bio, isPart: bool): void {
   const device = bio.device;
   if (device.kind == DEVICE_BIO) {
-    if (isPart) diskAdvances(device, bio.operation, bio.sectors);
-    else diskEnds(device, bio.operation, bio.sectors, bio.submittedAt);
-    regionsEnd(device, bio.operation, bio.sector, bio.sectors, bio.submittedAt);
+    // a stripe's share of a range names all of it: that counts when all shares have ended
+    const isShare = isPart && bio.sector == bio.parent.sector;
+    if (!isPart) diskEnds(device, bio.operation, bio.sectors, bio.submittedAt);
+    else if (!isShare) diskAdvances(device, bio.operation, bio.sectors);
+    if (!isShare) regionsEnd(device, bio.operation, bio.sector, bio.sectors, bio.submittedAt);
   }
   if (!isPart) {
     count(device, COUNTER_BIOS_ENDED, 1);

@@ -36,7 +36,7 @@ export function benchCommand(): Command {
         '  device  the batch call through multipath, beside the same without a map',
         '  file    4 KiB reads and writes of a cached file, beside those of node:fs',
         '  claim   map after merge against merge after map, on slow paths',
-        '  memory  bytes of a bio, a request with its clone, a device, the core',
+        '  memory  bytes of a bio, a request with its clone, a device, the core; growth over ten million I/Os',
       ].join('\n'),
     )
     .addArgument(new Argument('<name>', 'what to measure').choices([...BENCHES.keys(), ALL]))

@@ -415,4 +415,15 @@ mapped('disk statistics count I/Os, merges, sectors and times by operation, and 
   core.assertIdle();
 });
 
+mapped('a discard over several stripes counts once in the disk statistics, with its own sectors', () => {
+  const core = new RawCore();
+  const { device } = striped(core);
+  core.submit({ device, operation: DISCARD, sectors: 48 });
+  core.drain();
+  const counters = core.core.counters(device);
+  assert.is(counters[abi.COUNTER_DISK_DISCARD + abi.DISK_IOS], 1);
+  assert.is(counters[abi.COUNTER_DISK_DISCARD + abi.DISK_SECTORS], 48);
+  core.assertIdle();
+});
+
 mapped.run();

@@ -3,8 +3,10 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
+  COUNTER_DISK_WRITE,
   DEVICE_RUNNING,
   DEVICE_SUSPENDED,
+  DISK_SECTORS,
   ELEVATOR_MQ_DEADLINE,
   FIGURE_BIOS,
   FIGURE_REQUESTS,
@@ -17,7 +19,7 @@ import {
 } from '../../assembly/abi.ts';
 import { END_INCOMPLETE, MAP_DELAY_REQUEUE, MAP_KILL, MAP_REMAPPED } from '../../bindings/target/target.ts';
 import { Chooser } from '../support/core-chooser.ts';
-import { CoreDriver, Medium, Space } from '../support/core-driver.ts';
+import { CoreDriver, type Hooks, Medium, Space } from '../support/core-driver.ts';
 
 const test = suite('core/reserves');
 
@@ -186,6 +188,38 @@ test('more zeros than the fill ring has room for are filled before anything is t
   driver.submit([{ device, sectors: 1600, space }]);
   driver.assertIdle();
   assert.ok(isGood(driver));
+});
+
+test('parts that two new tables make too long go on piece by piece, and their data keeps its places', () => {
+  const driver = new CoreDriver({ devices: 2, bios: 8, requests: 8 });
+  const path = driver.backing();
+  let isWaiting = true;
+  const hooks: Hooks = {
+    prepMap: (io) => {
+      io.device = path;
+      return isWaiting ? MAP_DELAY_REQUEUE : MAP_REMAPPED;
+    },
+  };
+  const table = (ioSectorsMax: number) => ({ extents: [{ hooks, length: 4096, ioSectorsMax }], paths: [path] });
+  const device = driver.bio(table(32));
+  const swap = (ioSectorsMax: number): void => {
+    driver.setState(device, DEVICE_SUSPENDED);
+    driver.setTable(device, table(ioSectorsMax));
+    driver.setState(device, DEVICE_RUNNING);
+    driver.kick(device);
+  };
+  driver.submit([{ device, sector: 800 }]);
+  driver.submit([{ device, operation: OPERATION_WRITE, sectors: 80 }]);
+  assert.is(driver.figure(device, FIGURE_BIOS), 4, 'one whole, and one in three parts: no record is left');
+  swap(8);
+  swap(4);
+  isWaiting = false;
+  driver.drain();
+  assert.ok(driver.issued.every(({ sectors }) => sectors > 0));
+  driver.submit([{ device, sectors: 80 }]);
+  driver.assertIdle();
+  assert.ok(isGood(driver));
+  assert.is(driver.counter(device, COUNTER_DISK_WRITE + DISK_SECTORS), 80);
 });
 
 test('parts of discards that a new table stripes go on chunk by chunk when no record is free', () => {

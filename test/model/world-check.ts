@@ -16,6 +16,12 @@ export function checkStatistics(driver: CoreDriver, devices: readonly number[]):
     if (driver.kindOf(device) === abi.DEVICE_BIO) {
       const ended = counter(abi.COUNTER_BIOS_ENDED);
       check(sum(abi.DISK_IOS) === ended, () => `${what}: ${sum(abi.DISK_IOS)} I/Os in the disk statistics, ${ended} bios`);
+      const own = driver.bios.filter((bio) => bio.device === device);
+      const sectors = own.reduce((total, bio) => total + bio.sectors, 0);
+      // what is left of a part that went on piece by piece is not counted when a piece fails
+      const hasFailed = own.some(({ status }) => status !== abi.STATUS_OK);
+      const isRight = hasFailed ? sum(abi.DISK_SECTORS) <= sectors : sum(abi.DISK_SECTORS) === sectors;
+      check(isRight, () => `${what}: ${sum(abi.DISK_SECTORS)} sectors of ${sectors}`);
     }
     const [busyNs, allNs] = [counter(abi.COUNTER_DISK_BUSY_NS), sum(abi.DISK_NS)];
     check(busyNs <= driver.nowNs, () => `${what}: busy for longer than there is time`);
