@@ -10,6 +10,9 @@ import { isBackingWord } from '../path/word.ts';
 import { multipath } from '../table/builders.ts';
 import type { DeviceType } from '../table/check.ts';
 import { quoteWord } from '../table/print.ts';
+import type { HandlerType } from '../target/multipath/hardware-handler/handler.ts';
+import { HardwareHandlerRegistry } from '../target/multipath/hardware-handler/registry.ts';
+import { MultipathParameters } from '../target/multipath/parameters.ts';
 import { SelectorRegistry } from '../target/multipath/selector/registry.ts';
 import type { SelectorType } from '../target/multipath/selector/selector.ts';
 import { builtInTargets, TargetRegistry } from '../target/registry.ts';
@@ -48,6 +51,8 @@ export interface MapperOptions {
   readonly hangMs?: number;
   /** A write that hangs is given up after so long, milliseconds. Default 60 000. */
   readonly unknownFateMs?: number;
+  /** How long queue_if_no_path holds I/O without a path, seconds; default 0: for ever. Changes later in `multipath`. */
+  readonly queueIfNoPathTimeoutSecs?: number;
   /** Default: the machine's clock. A `VirtualTime` makes the mapper a simulation of itself. */
   readonly time?: Time;
 }
@@ -104,6 +109,9 @@ export class DeviceMapper implements AsyncDisposable {
   readonly #pool: PathPool;
   readonly #registries: PathRegistries = createPathRegistries();
   readonly #selectors: SelectorRegistry = new SelectorRegistry();
+  readonly #handlers: HardwareHandlerRegistry = new HardwareHandlerRegistry();
+  /** What holds for all its multipath maps and stands in no table. */
+  readonly multipath: MultipathParameters = new MultipathParameters();
   readonly #targets: TargetRegistry;
   readonly #extents: ExtentPool;
   readonly #regionMemory: RegionMemory;
@@ -125,7 +133,8 @@ export class DeviceMapper implements AsyncDisposable {
     this.time = options.time ?? new RealTime();
     this.#pump = new Pump(this.#core, this.#arena, this.time);
     this.#pump.tracer.attach(this, (id) => this.#byId[id]?.number ?? '?');
-    this.#targets = new TargetRegistry(builtInTargets(this.#selectors));
+    this.multipath.queueIfNoPathTimeoutSecs = options.queueIfNoPathTimeoutSecs ?? 0;
+    this.#targets = new TargetRegistry(builtInTargets(this.#selectors, this.#handlers, this.multipath));
     this.#extents = new ExtentPool(this.limits.extents);
     this.#regionMemory = new RegionMemory(this.#pump, this.limits.regionBytes);
     const log = options.log ?? (() => {});
@@ -293,6 +302,10 @@ export class DeviceMapper implements AsyncDisposable {
 
   registerSelector(type: SelectorType): void {
     this.#selectors.registerSelector(type);
+  }
+
+  registerHardwareHandler(type: HandlerType): void {
+    this.#handlers.registerHandler(type);
   }
 
   /** Makes the paths of words with `switch=NAME` fail, or mends them. */
