@@ -255,6 +255,28 @@ export const FIGURE_MAX_WRITE_ZEROES_SECTORS = 11;
 export const FIGURE_DISK_IN_FLIGHT = 12;
 export const FIGURES = 13;
 
+// ---- regions of statistics: the host lays them down, the core counts -----------------------------------
+//   0      4       8       16    24     32       36           48               ... + bounds * 8
+//   | next | areas | start | end | step | bounds | area bytes | bounds, f64 ns | areas: AREA_ doubles, then a bin (f64) more than bounds |
+// Sectors; start, end and step are of 64 bits. Area i reaches from start + i * step to the next one or the end.
+export const REGION_BYTES = 48;
+export const REGION_AREAS = 1; // in words
+export const REGION_START = 2;
+export const REGION_END = 4;
+export const REGION_STEP = 6;
+export const REGION_BOUNDS = 8;
+export const REGION_AREA_BYTES = 9;
+export const AREA_READS = 0; // in doubles: ios, merges, sectors, nanoseconds
+export const AREA_WRITES = 4;
+export const AREA_READS_IN_FLIGHT = 8;
+export const AREA_WRITES_IN_FLIGHT = 9;
+export const AREA_BUSY_NS = 10;
+export const AREA_WEIGHTED_NS = 11;
+export const AREA_READ_BUSY_NS = 12;
+export const AREA_WRITE_BUSY_NS = 13;
+export const AREA_SINCE = 14; // up to when the times are counted
+export const AREA_DOUBLES = 15;
+
 // ---- histograms of a device: 3 x 160 buckets of u32; bucket = 4 * log2(ns) in quarter steps ----------
 export const HISTOGRAM_QUEUE_TO_DISPATCH = 0;
 export const HISTOGRAM_DISPATCH_TO_COMPLETE = 1;

@@ -45,10 +45,12 @@ import { assertExtentLayout } from './record/extent';
 import { fillsMax } from './record/fill';
 import { hasPayload } from './record/operation';
 import { bioOf, publishPools } from './record/pool';
+import { assertRegionLayout, Region } from './record/region';
 import { assertRequestLayout, Request } from './record/request';
 import { releaseDelayed } from './record/requeue';
 import { assertRootLayout, LAYOUT_ADDRESS, root, setHeader } from './record/root';
 import { drive, earliestTimer } from './run';
+import { addRegion as add, removeRegion as remove } from './stats/regions';
 import { finish as finishKept } from './up/end-io';
 
 export { configureDevice, createDevice, destroyDevice, setExtent, setExtents, setPath, setPaths, setState } from './configure';
@@ -57,9 +59,17 @@ export { configureDevice, createDevice, destroyDevice, setExtent, setExtents, se
 
 /**
  * Lays out pools and rings for these capacities and grows the memory, once and for all. Returns the bytes used, or 0 if
- * the memory cannot be had. `traceRecords` is a power of two or 0.
+ * the memory cannot be had. `traceRecords` is a power of two or 0, `regionBytes` a multiple of 8.
  */
-export function initialise(devices: u32, bios: u32, requests: u32, extents: u32, submits: u32, traceRecords: u32): u32 {
+export function initialise(
+  devices: u32,
+  bios: u32,
+  requests: u32,
+  extents: u32,
+  submits: u32,
+  traceRecords: u32,
+  regionBytes: u32,
+): u32 {
   const all = root();
   assert(!all.isInitialised);
   assert(devices <= DEVICES_MAX && bios <= RECORDS_MAX && requests <= RECORDS_MAX);
@@ -71,6 +81,7 @@ export function initialise(devices: u32, bios: u32, requests: u32, extents: u32,
   assertDeviceLayout();
   assertExtentLayout();
   assertDecisionLayout();
+  assertRegionLayout();
   assertRootLayout();
   if (bios < devices * BIOS_RESERVED || requests < devices * REQUESTS_RESERVED) return 0;
   // and each device's flush carrier
@@ -101,6 +112,8 @@ export function initialise(devices: u32, bios: u32, requests: u32, extents: u32,
   at += <usize>(4 * DECISIONS + RELEASES) * DECISION_BYTES;
   const traceAt = at;
   at += <usize>traceRecords * TRACE_BYTES;
+  const regionsAt = at;
+  at += <usize>regionBytes;
   const pages = <i32>((at + 0xffff) >> 16) - memory.size();
   if (pages > 0 && memory.grow(pages) < 0) return 0;
   // memory that has just been grown is zero; what lies below was never written but by the loader
@@ -113,6 +126,7 @@ export function initialise(devices: u32, bios: u32, requests: u32, extents: u32,
   all.requestsTotal = records;
   all.extents = extentsAt;
   all.extentsMax = extents;
+  all.regions = regionsAt;
   setHeader(HEADER_SUBMIT, <u32>submitAt);
   setHeader(HEADER_SUBMIT_CAPACITY, submits);
   setHeader(HEADER_COMPLETE, <u32>completeAt);
@@ -237,6 +251,19 @@ export function countersAddress(id: u32): usize {
 }
 export function histogramsAddress(id: u32): usize {
   return histogramsOf(deviceAt(id));
+}
+
+/** Address of the memory for regions of statistics. */
+export function regionsAddress(): usize {
+  return root().regions;
+}
+/** A region that the host has laid down at `address` belongs to the device; its counters are the core's from now on. */
+export function addRegion(now: f64, id: u32, address: usize): void {
+  root().now = now;
+  add(deviceAt(id), changetype<Region>(address));
+}
+export function removeRegion(id: u32, address: usize): void {
+  remove(deviceAt(id), changetype<Region>(address));
 }
 
 /** Sizes of the records, for the `memory` bench and its test. */

@@ -42,6 +42,7 @@ import { REQUEST_ISSUED, Request, STEP_COUNTED } from './record/request';
 import { releaseDelayed } from './record/requeue';
 import { header, ready, root, setHeader, takeReady, takeReadyBio } from './record/root';
 import { diskEnds } from './stats/disk';
+import { regionsEnd } from './stats/regions';
 import { complete, isWhole, retire, toHost } from './up/complete';
 import { takeEndIoVerdicts } from './up/end-io';
 import { answered, answerInstant, endIoFirst, endIoFirstBio, takeEndIoFirstVerdicts } from './up/end-io-first';
@@ -111,6 +112,7 @@ function up(): void {
     }
     if (request.device.kind == DEVICE_REQUEST && request.step != STEP_COUNTED) {
       diskEnds(request.device, request.operation, request.sectors, request.fifoTime);
+      regionsEnd(request.device, request.operation, request.sector, request.sectors, request.fifoTime);
       request.step = STEP_COUNTED;
     }
     if (!endIoFirst(request)) {

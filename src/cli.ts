@@ -49,6 +49,16 @@ const COMMANDS: readonly CommandEntry[] = [
     summary: 'let go of such a node',
     load: async () => (await import('./command/detach.ts')).detachCommand(),
   },
+  {
+    name: 'multipath',
+    summary: 'multipath devices of a server with their groups and paths (multipath -ll)',
+    load: async () => (await import('./command/multipath.ts')).multipathCommand(),
+  },
+  {
+    name: 'explain',
+    summary: 'why I/O of a multipath device went where it went',
+    load: async () => (await import('./command/explain.ts')).explainCommand(),
+  },
 ];
 
 function version(): string {

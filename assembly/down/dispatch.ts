@@ -38,6 +38,7 @@ import { canClone, canTakeBio, freeRequest } from '../record/pool';
 import { REQUEST_DISPATCH, Request } from '../record/request';
 import { ready, root } from '../record/root';
 import { diskLeaves } from '../stats/disk';
+import { regionsLeave } from '../stats/regions';
 import { trace, tracedOf } from '../stats/trace';
 import { runBios } from './dispatch-bio';
 import { runFlushes } from './flush';
@@ -154,6 +155,7 @@ function splitAgain(device: Device, request: Request): void {
   request.bioHead = changetype<Bio>(0);
   request.bioTail = changetype<Bio>(0);
   diskLeaves(device);
+  regionsLeave(device, request.operation, request.sector, request.sectors);
   elevator.forget(device, request);
   freeRequest(request); // makes the device ready: bios wait
 }

@@ -26,10 +26,11 @@ import { endRequest } from '../record/ended';
 import { appendRequest, dispatchOf } from '../record/list';
 import { hasPayload } from '../record/operation';
 import { requestId } from '../record/pool';
-import { REQUEST_DISPATCH, REQUEST_ISSUED, Request, STEP_COUNTED, topOf } from '../record/request';
+import { REQUEST_DISPATCH, REQUEST_ISSUED, Request, STEP_BEGUN, STEP_COUNTED, topOf } from '../record/request';
 import { header, ready, root, setHeader } from '../record/root';
 import { diskBegins, diskEnds } from '../stats/disk';
 import { observe } from '../stats/histogram';
+import { regionsBegin } from '../stats/regions';
 import { trace, tracedOf } from '../stats/trace';
 import { maxSectorsAt } from './merge';
 
@@ -46,6 +47,8 @@ export function issue(request: Request): void {
     diskBegins(device);
   }
   if (device.kind == DEVICE_REQUEST) {
+    request.step = STEP_BEGUN;
+    regionsBegin(device, request.operation, request.sector, request.sectors);
     request.state = REQUEST_DISPATCH;
     device.queued++;
     appendRequest(dispatchOf(device), request);

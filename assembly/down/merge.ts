@@ -25,6 +25,7 @@ import { hasPayload } from '../record/operation';
 import { freeRequest } from '../record/pool';
 import { endOf, REQUEST_AT_HEAD, Request } from '../record/request';
 import { diskLeaves, diskMerges } from '../stats/disk';
+import { regionsGrow, regionsJoin } from '../stats/regions';
 import { trace, tracedOf } from '../stats/trace';
 
 export const MERGE_NONE: u32 = 0;
@@ -73,9 +74,12 @@ function continues(before: Bio, after: Bio): bool {
   return before.address + (before.sectors << 9) == after.address || before.operation == OPERATION_DISCARD;
 }
 
-function tookIn(device: Device, request: Request, counter: u32): void {
+function tookIn(device: Device, request: Request, bio: Bio, counter: u32): void {
   count(device, counter, 1);
   diskMerges(device, request.operation);
+  if (!device.regions) return;
+  const sectorBefore = bio == request.bioHead ? request.sector + bio.sectors : request.sector;
+  regionsGrow(device, request, sectorBefore, request.sectors - bio.sectors, bio.sector, bio.sectors);
 }
 
 function isOver(device: Device, request: Request, bio: Bio, sector: u64): bool {
@@ -96,7 +100,7 @@ function mergeDiscard(device: Device, request: Request, bio: Bio): bool {
   request.sectors += bio.sectors;
   request.segments++;
   if (isHashed) hashEnd(device, request);
-  tookIn(device, request, COUNTER_BACK_MERGES);
+  tookIn(device, request, bio, COUNTER_BACK_MERGES);
   return true;
 }
 
@@ -115,7 +119,7 @@ function mergeBack(device: Device, request: Request, bio: Bio): bool {
   request.sectors += bio.sectors;
   request.segments = <u16>segments;
   if (isHashed) hashEnd(device, request);
-  tookIn(device, request, COUNTER_BACK_MERGES);
+  tookIn(device, request, bio, COUNTER_BACK_MERGES);
   return true;
 }
 
@@ -136,7 +140,7 @@ function mergeFront(device: Device, request: Request, bio: Bio): bool {
   request.sectors += bio.sectors;
   request.segments = <u16>segments;
   if (isHashed) hashStart(device, request);
-  tookIn(device, request, COUNTER_FRONT_MERGES);
+  tookIn(device, request, bio, COUNTER_FRONT_MERGES);
   return true;
 }
 
@@ -244,6 +248,7 @@ function joinedSegments(device: Device, before: Request, after: Request): u32 {
 
 /** `after`'s bios go behind `before`'s; the earlier arrival counts for both. */
 function join(device: Device, before: Request, after: Request): void {
+  regionsJoin(device, before, after);
   before.segments = <u16>joinedSegments(device, before, after);
   before.bioTail.next = after.bioHead;
   before.bioTail = after.bioTail;

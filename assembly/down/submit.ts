@@ -41,11 +41,12 @@ import { endBio } from '../record/ended';
 import { Extent } from '../record/extent';
 import { appendBio, deferredOf, mapQueueOf, overDepthOf, prependBio, takeBio, waitingOf } from '../record/list';
 import { hasPayload } from '../record/operation';
-import { holdBack, isPart } from '../record/part';
+import { holdBack, isPart, isShare } from '../record/part';
 import { allocateBio, allocateRequest, isAsync, isOverDepth } from '../record/pool';
 import { REQUEST_PLUGGED, Request } from '../record/request';
 import { header, plugged, ready, root, setPlugged } from '../record/root';
 import { diskBegins } from '../stats/disk';
+import { regionsBegin, regionsLeave } from '../stats/regions';
 import { trace, tracedOf } from '../stats/trace';
 import { insertFlush } from './flush';
 import { insert } from './insert';
@@ -77,7 +78,10 @@ export function arrive(bio: Bio): void {
   const device = bio.device;
   trace(TRACE_QUEUE, device, tracedOf(bio.operation, bio.flags), bio.sector, bio.sectors, 0);
   count(device, COUNTER_BIOS, 1);
-  if (device.kind == DEVICE_BIO) diskBegins(device);
+  if (device.kind == DEVICE_BIO) {
+    diskBegins(device);
+    regionsBegin(device, bio.operation, bio.sector, bio.sectors);
+  }
   const status = check(device, bio);
   if (status != STATUS_OK || isNothing(device, bio)) {
     endBio(bio, status);
@@ -231,8 +235,14 @@ export function cut(device: Device, bio: Bio, sectors: u32): Bio {
   front.extent = changetype<Extent>(0);
   front.submittedAt = bio.submittedAt;
   bio.remaining++;
+  const isCounted = device.kind == DEVICE_BIO && !!device.regions;
+  if (isCounted && !isShare(bio)) regionsLeave(device, bio.operation, bio.sector, bio.sectors);
   bio.sector += sectors;
   bio.sectors -= sectors;
+  if (isCounted) {
+    regionsBegin(device, front.operation, front.sector, sectors);
+    regionsBegin(device, bio.operation, bio.sector, bio.sectors);
+  }
   if (hasPayload(bio.operation)) bio.address += sectors << 9;
   count(device, COUNTER_SPLITS, 1);
   trace(TRACE_SPLIT, device, tracedOf(front.operation, front.flags), front.sector, sectors, <u32>bio.sector);
@@ -257,6 +267,7 @@ function queue(device: Device, bio: Bio): bool {
   count(device, COUNTER_REQUESTS, 1);
   trace(TRACE_GET_REQUEST, device, tracedOf(request.operation, request.flags), request.sector, request.sectors, 0);
   if (bio.operation != OPERATION_FLUSH) diskBegins(device);
+  regionsBegin(device, request.operation, request.sector, request.sectors);
   if (bio.operation == OPERATION_FLUSH || bio.flags & (FLAG_FUA | FLAG_PREFLUSH)) {
     insertFlush(device, request);
   } else if (all.isPlugging && !device.isUnplugged) {

@@ -12,6 +12,7 @@ import {
 import { HASH_BUCKETS, PATH_SLOTS } from '../limits';
 import { Bio } from './bio';
 import { Extent } from './extent';
+import { Region } from './region';
 import { Request } from './request';
 
 // A device and its queue. Backing devices and request-based ones own an elevator; a bio-based one
@@ -146,6 +147,7 @@ export class Device {
   flushAt: f64 = 0; // 0: no timer
   // disk statistics
   diskBusySince: f64 = 0;
+  regions: Region = changetype<Region>(0); // of dm statistics
   // tunables of elevators; they outlast a switch
   writesStarved: i32 = 0;
   fifoBatch: u32 = 0;

@@ -1,5 +1,6 @@
 import { DEVICE_BIO, OPERATION_FLUSH } from '../abi';
 import { diskAdvances } from '../stats/disk';
+import { regionsBegin, regionsEnd, regionsLeave } from '../stats/regions';
 import { BIO_MAP_QUEUE, Bio } from './bio';
 import { Extent } from './extent';
 import { mapQueueOf, prependBio, waitingOf } from './list';
@@ -16,10 +17,18 @@ export function isPart(bio: Bio): bool {
   return !!bio.parent && bio.parent.device == bio.device;
 }
 
+/** True for a stripe's share of a range: it names all of the range, which counts once. */
+export function isShare(bio: Bio): bool {
+  return isPart(bio) && bio.sector == bio.parent.sector;
+}
+
 /** The part shrinks to its first sectors. */
 export function holdBack(part: Bio, most: u32): void {
+  const isCounted = !isShare(part);
+  if (isCounted) regionsLeave(part.device, part.operation, part.sector, part.sectors);
   part.tag += part.sectors - most;
   part.sectors = most;
+  if (isCounted) regionsBegin(part.device, part.operation, part.sector, part.sectors);
 }
 
 /** A piece of a part has ended well: true if there is more of it, which is to be mapped next. */
@@ -29,10 +38,12 @@ export function goesOn(bio: Bio): bool {
     bio.context = bio.tag;
   } else {
     diskAdvances(bio.device, bio.operation, bio.sectors);
+    if (!isShare(bio)) regionsEnd(bio.device, bio.operation, bio.sector, bio.sectors, bio.submittedAt);
     bio.sector += bio.sectors;
     if (hasPayload(bio.operation)) bio.address += bio.sectors << 9;
     bio.sectors = bio.tag;
     bio.context = 0;
+    regionsBegin(bio.device, bio.operation, bio.sector, bio.sectors);
   }
   bio.tag = 0;
   bio.extent = changetype<Extent>(0);

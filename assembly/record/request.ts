@@ -44,6 +44,8 @@ export const STEP_MASK: u8 = 7;
 export const STEP_THEN_FLUSH: u8 = 8;
 /** Of a clone on a mapped device: its end is in the disk statistics. */
 export const STEP_COUNTED: u8 = 16;
+/** The same: it has begun there, and not ended. */
+export const STEP_BEGUN: u8 = 32;
 
 /** Low bits of `mark`: 0, or what the elevator counts it as until it ends, plus 1 (a class of mq-deadline, a domain of kyber). */
 export const MARK_ELEVATOR: u8 = 0x7f;

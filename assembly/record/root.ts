@@ -25,6 +25,7 @@ export class Root {
   devicesMax: u32 = 0;
   extents: usize = 0;
   extentsMax: u32 = 0;
+  regions: usize = 0; // memory for regions of statistics
   // what waits for the driver
   readyHead: Device = changetype<Device>(0);
   readyTail: Device = changetype<Device>(0);

@@ -23,11 +23,12 @@ import { Bio } from '../record/bio';
 import { count } from '../record/device';
 import { endBio } from '../record/ended';
 import { freeBio, freeRequest } from '../record/pool';
-import { Request, topOf } from '../record/request';
+import { Request, STEP_BEGUN, topOf } from '../record/request';
 import { goBack } from '../record/requeue';
 import { header, root, setHeader } from '../record/root';
 import { diskAdvances, diskEnds } from '../stats/disk';
 import { observe } from '../stats/histogram';
+import { regionsAdvance, regionsEnd } from '../stats/regions';
 import { trace, tracedOf } from '../stats/trace';
 
 /** A request without an original has ended: so have its bios, or those up to where an error ends. */
@@ -45,6 +46,7 @@ export function complete(request: Request): void {
   }
   observe(device, HISTOGRAM_QUEUE_TO_COMPLETE, root().now - request.queuedAt);
   if (request.operation != OPERATION_FLUSH) diskEnds(device, request.operation, request.sectors, request.queuedAt);
+  regionsEnd(device, request.operation, request.sector, request.sectors, request.queuedAt);
   let good: u32 = request.status == STATUS_OK ? <u32>-1 : request.goodSectors;
   let bio = request.bioHead;
   while (bio) {
@@ -141,10 +143,16 @@ function shorten(original: Request, bio: Bio, told: u32): void {
   // ranges of a discard need not follow each other
   const moved = bio ? bio.sector - top.sector : <u64>told;
   for (let request = original; request; request = request.original) {
+    advanceRegions(request, told, moved);
     request.sector += moved;
     request.sectors -= told;
     request.segments = <u16>segments;
   }
+}
+
+function advanceRegions(request: Request, told: u32, moved: u64): void {
+  if (!request.original) regionsAdvance(request.device, request, told, moved, request.queuedAt);
+  else if (request.step == STEP_BEGUN) regionsAdvance(request.device, request, told, moved, request.fifoTime);
 }
 
 function countSegments(request: Request, first: Bio): u32 {
@@ -183,6 +191,7 @@ export function retire(bio: Bio, isPart: bool): void {
     const isShare = isPart && bio.sector == bio.parent.sector;
     if (!isPart) diskEnds(device, bio.operation, bio.sectors, bio.submittedAt);
     else if (!isShare) diskAdvances(device, bio.operation, bio.sectors);
+    if (!isShare) regionsEnd(device, bio.operation, bio.sector, bio.sectors, bio.submittedAt);
   }
   if (!isPart) {
     count(device, COUNTER_BIOS_ENDED, 1);

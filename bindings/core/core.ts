@@ -37,6 +37,8 @@ export interface CoreCapacities {
   readonly submits: number;
   /** A power of two, or 0: no trace. */
   readonly traceRecords: number;
+  /** For regions of statistics, a multiple of 8. Default 0. */
+  readonly regionBytes?: number;
 }
 
 /** One event of the trace ring; `action` is a letter of blktrace. */
@@ -75,8 +77,8 @@ export class Core {
   constructor(capacities: CoreCapacities) {
     this.capacities = capacities;
     this.exports = loadCore();
-    const { devices, bios, requests, extents, submits, traceRecords } = capacities;
-    if (!this.exports.initialise(devices, bios, requests, extents, submits, traceRecords)) {
+    const { devices, bios, requests, extents, submits, traceRecords, regionBytes = 0 } = capacities;
+    if (!this.exports.initialise(devices, bios, requests, extents, submits, traceRecords, regionBytes)) {
       throw new RqdmError('ERR_RQDM_MEMORY', 'the core cannot have its memory: expected smaller limits');
     }
     const buffer = this.exports.memory.buffer;

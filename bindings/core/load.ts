@@ -6,7 +6,15 @@ import { RqdmError } from '../errors.ts';
 /** What the core exports (assembly/index.ts, assembly/configure.ts). Times in nanoseconds, places in sectors. */
 export interface CoreExports {
   readonly memory: WebAssembly.Memory;
-  initialise(devices: number, bios: number, requests: number, extents: number, submits: number, traceRecords: number): number;
+  initialise(
+    devices: number,
+    bios: number,
+    requests: number,
+    extents: number,
+    submits: number,
+    traceRecords: number,
+    regionBytes: number,
+  ): number;
   submit(now: number, first: number, total: number, isPlugged: number): number;
   run(now: number): number;
   nextTimer(): number;
@@ -42,6 +50,10 @@ export interface CoreExports {
   figuresAddress(id: number): number;
   countersAddress(id: number): number;
   histogramsAddress(id: number): number;
+  /** Where regions of statistics may be laid down. */
+  regionsAddress(): number;
+  addRegion(now: number, device: number, address: number): void;
+  removeRegion(device: number, address: number): void;
   bytesOf(record: number): number;
 }
 

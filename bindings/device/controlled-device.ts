@@ -4,7 +4,7 @@ import { EventEmitter } from 'node:events';
 import { publishPath, publishTableEvent } from '../channels.ts';
 import { RqdmError } from '../errors.ts';
 import type { DeviceType } from '../table/check.ts';
-import type { TargetEvent } from '../target/target.ts';
+import type { Explanation, TargetEvent } from '../target/target.ts';
 import type { MappedDevice } from './device.ts';
 import { EventCounter, type WaitOptions } from './event-counter.ts';
 import { DeviceLife, type SuspendOptions, type TableLoadOptions } from './life.ts';
@@ -240,6 +240,8 @@ export abstract class ControlledDevice extends EventEmitter<DeviceEvents> implem
     const receiver = {
       name: this.name,
       live: this.#life.live,
+      regions: this.#host.regions,
+      sizeSectors: Math.ceil(this.size / 512),
       cancelDeferredRemove: () => this.cancelDeferredRemove(),
       kernelLog: (line: string) => this.#host.kernelLog(line),
     };
@@ -251,6 +253,12 @@ export abstract class ControlledDevice extends EventEmitter<DeviceEvents> implem
   /** Reads a table into the inactive slot; the live one goes on. `resume` swaps. A refused table changes nothing. */
   load(text: string | readonly string[], options: TableLoadOptions = {}): void {
     this.#life.load(text, options);
+  }
+
+  /** Why I/O went where it went, and why paths are not used; undefined: no target of the live table explains itself. */
+  explain(): Explanation | undefined {
+    const found = this.#life.live?.lines.find(({ target }) => target.explain !== undefined);
+    return found?.target.explain?.();
   }
 
   /** Drops the inactive table. */

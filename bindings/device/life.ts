@@ -144,6 +144,7 @@ export class DeviceLife {
     core.exports.configureDevice(this.#device.id, SETTING_BIOS, quotaOf(core));
     this.#host.queue.renew();
     this.#host.alarms.renew();
+    this.#host.regions.renew();
   }
 
   /** Drops the inactive table. */
@@ -388,6 +389,7 @@ export class DeviceLife {
     this.#live = undefined;
     this.#state = 'closed';
     this.#host.alarms.close();
+    this.#host.regions.close();
   }
 
   assertNotClosed(what: string): void {

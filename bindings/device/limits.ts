@@ -16,6 +16,8 @@ export interface MapperLimits {
   readonly submits: number;
   /** Events the trace keeps: a power of two, or 0. Default 8192. */
   readonly traceRecords: number;
+  /** Memory for regions of statistics (`@stats_create`): about 128 an area, and 8 a bin. A multiple of 8. Default 1 MiB. */
+  readonly regionBytes: number;
   /** Payload in flight, bytes, at most 1 GiB. Default 64 MiB. */
   readonly arenaBytes: number;
 }
@@ -27,6 +29,7 @@ export const LIMITS_DEFAULT: MapperLimits = {
   extents: 4096,
   submits: 4096,
   traceRecords: 8192,
+  regionBytes: 1024 * 1024,
   arenaBytes: 64 * 1024 * 1024,
 };
 
@@ -45,12 +48,16 @@ export function completeLimits(given: Partial<MapperLimits> = {}): MapperLimits 
   if (limits.traceRecords & (limits.traceRecords - 1)) {
     throw new RqdmError('ERR_RQDM_LIMIT', `limits.traceRecords is ${limits.traceRecords}: expected a power of two, or 0`);
   }
+  check('regionBytes', limits.regionBytes, 0, 1024 * 1024 * 1024);
+  if (limits.regionBytes % 8 !== 0) {
+    throw new RqdmError('ERR_RQDM_LIMIT', `limits.regionBytes is ${limits.regionBytes}: expected a multiple of 8`);
+  }
   return limits;
 }
 
 export function coreCapacities(limits: MapperLimits): CoreCapacities {
-  const { devices, bios, requests, extents, submits, traceRecords } = limits;
-  return { devices, bios, requests, extents, submits, traceRecords };
+  const { devices, bios, requests, extents, submits, traceRecords, regionBytes } = limits;
+  return { devices, bios, requests, extents, submits, traceRecords, regionBytes };
 }
 
 function check(name: keyof MapperLimits, value: number, least: number, most: number): void {

@@ -10,6 +10,9 @@ import { isBackingWord } from '../path/word.ts';
 import { multipath } from '../table/builders.ts';
 import type { DeviceType } from '../table/check.ts';
 import { quoteWord } from '../table/print.ts';
+import type { HandlerType } from '../target/multipath/hardware-handler/handler.ts';
+import { HardwareHandlerRegistry } from '../target/multipath/hardware-handler/registry.ts';
+import { MultipathParameters } from '../target/multipath/parameters.ts';
 import { SelectorRegistry } from '../target/multipath/selector/registry.ts';
 import type { SelectorType } from '../target/multipath/selector/selector.ts';
 import { builtInTargets, TargetRegistry } from '../target/registry.ts';
@@ -29,6 +32,7 @@ import { BackingDevice, type BackingView, type OpenedDevice } from './opened.ts'
 import { PlainDevice } from './plain.ts';
 import { Pump } from './pump.ts';
 import { checkElevator, QueueSettings, type QueueValue } from './queue-settings.ts';
+import { DeviceRegions, RegionMemory } from './regions.ts';
 import { checkLoop, devicesAbove, restackAbove } from './stack.ts';
 import type { LoadedTable, TableHost } from './table.ts';
 import { Transfers } from './transfers.ts';
@@ -47,6 +51,8 @@ export interface MapperOptions {
   readonly hangMs?: number;
   /** A write that hangs is given up after so long, milliseconds. Default 60 000. */
   readonly unknownFateMs?: number;
+  /** How long queue_if_no_path holds I/O without a path, seconds; default 0: for ever. Changes later in `multipath`. */
+  readonly queueIfNoPathTimeoutSecs?: number;
   /** Default: the machine's clock. A `VirtualTime` makes the mapper a simulation of itself. */
   readonly time?: Time;
 }
@@ -103,8 +109,12 @@ export class DeviceMapper implements AsyncDisposable {
   readonly #pool: PathPool;
   readonly #registries: PathRegistries = createPathRegistries();
   readonly #selectors: SelectorRegistry = new SelectorRegistry();
+  readonly #handlers: HardwareHandlerRegistry = new HardwareHandlerRegistry();
+  /** What holds for all its multipath maps and stands in no table. */
+  readonly multipath: MultipathParameters = new MultipathParameters();
   readonly #targets: TargetRegistry;
   readonly #extents: ExtentPool;
+  readonly #regionMemory: RegionMemory;
   readonly #options: MapperOptions;
   readonly #services: MapperServices;
   readonly #names: Names<MappedDevice> = new Names();
@@ -123,8 +133,10 @@ export class DeviceMapper implements AsyncDisposable {
     this.time = options.time ?? new RealTime();
     this.#pump = new Pump(this.#core, this.#arena, this.time);
     this.#pump.tracer.attach(this, (id) => this.#byId[id]?.number ?? '?');
-    this.#targets = new TargetRegistry(builtInTargets(this.#selectors));
+    this.multipath.queueIfNoPathTimeoutSecs = options.queueIfNoPathTimeoutSecs ?? 0;
+    this.#targets = new TargetRegistry(builtInTargets(this.#selectors, this.#handlers, this.multipath));
     this.#extents = new ExtentPool(this.limits.extents);
+    this.#regionMemory = new RegionMemory(this.#pump, this.limits.regionBytes);
     const log = options.log ?? (() => {});
     this.#pool = new PathPool({
       arenaMemory: () => this.#arena.memory,
@@ -292,6 +304,10 @@ export class DeviceMapper implements AsyncDisposable {
     this.#selectors.registerSelector(type);
   }
 
+  registerHardwareHandler(type: HandlerType): void {
+    this.#handlers.registerHandler(type);
+  }
+
   /** Makes the paths of words with `switch=NAME` fail, or mends them. */
   get faultSwitches(): PathRegistries['faultSwitches'] {
     return this.#registries.faultSwitches;
@@ -387,6 +403,7 @@ export class DeviceMapper implements AsyncDisposable {
       pump: this.#pump,
       targets: this.#targets,
       alarms: new Alarms(this.#pump, id),
+      regions: new DeviceRegions(this.#pump, this.#regionMemory, id),
       queue,
       get deviceName() {
         return holder.device?.name ?? options.name;

@@ -2,10 +2,11 @@
 import { RqdmError } from '../errors.ts';
 import { splitWords } from '../table/parse.ts';
 import { expectText, guarded } from './construct.ts';
+import { isStatsMessage, type StatsReceiver, statsMessage } from './stats-messages.ts';
 import type { LoadedTable } from './table.ts';
 
 /** Who answers them. */
-export interface MessageReceiver {
+export interface MessageReceiver extends StatsReceiver {
   readonly name: string;
   readonly live: LoadedTable | undefined;
   cancelDeferredRemove(): void;
@@ -34,8 +35,9 @@ export function sendMessage(receiver: MessageReceiver, text: string | readonly s
   });
 }
 
-function coreMessage(receiver: MessageReceiver, words: readonly string[]): undefined {
+function coreMessage(receiver: MessageReceiver, words: readonly string[]): string | undefined {
   const [first] = words as [string];
+  if (isStatsMessage(first)) return statsMessage(receiver, words);
   if (first.toLowerCase() === '@cancel_deferred_remove' && words.length === 1) {
     receiver.cancelDeferredRemove();
     return undefined;

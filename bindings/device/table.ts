@@ -27,6 +27,7 @@ import { type CoreExtent, checkMaps, devicesOfExtents, extentsOf, NO_DEVICE } fr
 import type { OpenedDevice } from './opened.ts';
 import type { Pump } from './pump.ts';
 import type { QueueSettings } from './queue-settings.ts';
+import type { DeviceRegions } from './regions.ts';
 import { checkLevel, exactSize, type QueueLimits, type Stacked, stackTable, type WarningSink } from './stacked-limits.ts';
 
 /** What a table needs of the mapper and of the device that loads it. */
@@ -35,6 +36,7 @@ export interface TableHost {
   readonly targets: TargetRegistry;
   readonly alarms: Alarms;
   readonly queue: QueueSettings;
+  readonly regions: DeviceRegions;
   readonly deviceName: string;
   readonly deviceNumber: string;
   readonly deviceId: number;

@@ -10,6 +10,7 @@ interface Options {
   readonly log?: string;
   readonly pidfile?: string;
   readonly allow: readonly string[];
+  readonly checker?: string;
   readonly devices: number;
 }
 
@@ -30,6 +31,7 @@ export function serveCommand(): Command {
     .option('--config <file>', "nodes and devices to begin with, or dmsetup's concise format")
     .option('--allow <start>', 'what the words of paths must begin with; may be given several times', collect, [])
     .option('--devices <n>', `devices and nodes at most, 1 to ${DEVICES_MAX}`, readDevices, DEVICES_DEFAULT)
+    .option('--checker <words>', 'check the paths of multipath devices, such as interval=5,failback=immediate')
     .option('--log <file>', 'append log lines to this file instead of standard error')
     .option('--pidfile <file>', 'write the process id there')
     .action(async (options: Options) => {
@@ -39,6 +41,7 @@ export function serveCommand(): Command {
         logFile: options.log,
         pidFile: options.pidfile,
         allow: options.allow,
+        checker: options.checker?.split(','),
         devices: options.devices,
       });
     });

@@ -4,6 +4,8 @@
 //   attach /dev/sda mem:array?size=64M number=8:0
 //   attach /dev/sdb file:/data/disk.img queue=bio readonly
 //
+//   checker read interval=5 failback=immediate
+//
 //   device map uuid=U-1 minor=3 readonly
 //     0 131072 multipath 0 0 1 1 round-robin 0 2 1 /dev/sda 1 /dev/sdb 1
 //   device top
@@ -38,9 +40,11 @@ export interface ConfiguredDevice {
 export interface Config {
   readonly nodes: readonly ConfiguredNode[];
   readonly devices: readonly ConfiguredDevice[];
+  /** The words of the line `checker`, if there is one. */
+  readonly checker?: readonly string[];
 }
 
-const KEYWORD = /^(attach|device)\s/;
+const KEYWORD = /^(attach|device|checker)\b/;
 const MINOR = /^\d{1,7}$/;
 
 /** Throws ControlError (EINVAL) that names `file` and the line. */
@@ -74,6 +78,7 @@ function parseConciseConfig(text: string, file: string): Config {
 function parseReadable(lines: readonly string[], file: string): Config {
   const nodes: ConfiguredNode[] = [];
   const devices: ConfiguredDevice[] = [];
+  let checker: readonly string[] | undefined;
   for (const [index, line] of lines.entries()) {
     const fail = (what: string): never => {
       throw new ControlError('EINVAL', `${file}, line ${index + 1}: ${what}`);
@@ -81,14 +86,15 @@ function parseReadable(lines: readonly string[], file: string): Config {
     if (line === '' || line.startsWith('#')) continue;
     const [keyword, ...words] = line.split(/\s+/) as [string, ...string[]];
     if (keyword === 'attach') nodes.push(parseNode(words, fail));
+    else if (keyword === 'checker') checker = words;
     else if (keyword === 'device') devices.push(parseDevice(words, fail));
     else if (/^\d/.test(keyword)) {
       const device = devices.pop() ?? fail('a line of a table before the first device');
       const table = device.table === '' ? line : `${device.table}\n${line}`;
       devices.push({ ...device, table });
-    } else fail(`expected attach, device or a line of a table, got "${keyword}"`);
+    } else fail(`expected attach, device, checker or a line of a table, got "${keyword}"`);
   }
-  return { nodes, devices };
+  return { nodes, devices, ...(checker === undefined ? {} : { checker }) };
 }
 
 type Fail = (what: string) => never;

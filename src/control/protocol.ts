@@ -118,3 +118,46 @@ export class ControlError extends Error {
     this.code = code;
   }
 }
+
+/** A path in an explanation. */
+export interface ExplainedPathReply {
+  /** The word of the table. */
+  readonly path: string;
+  readonly group: number;
+  readonly why: string;
+  readonly figures: Readonly<Record<string, number>>;
+}
+
+/** The reply to `explain`; the oldest decision first. */
+export interface ExplainReply {
+  /** Decisions are kept. */
+  readonly isOn: boolean;
+  readonly decisions: readonly {
+    readonly timeNs: number;
+    readonly operation: string;
+    readonly sector: number;
+    readonly bytes: number;
+    readonly outcome: string;
+    readonly chosen: string | null;
+    readonly group: number | null;
+    readonly paths: readonly ExplainedPathReply[];
+  }[];
+  /** As they are now. */
+  readonly paths: readonly ExplainedPathReply[];
+}
+
+/** A device in the reply to `topology`. */
+export interface TopologyReply {
+  readonly name: string;
+  /** The tree, as `multipath -ll` draws it. */
+  readonly text: string;
+  /** What its checker knows of each path; null: nobody checks. */
+  readonly checked:
+    | readonly {
+        readonly word: string;
+        readonly number: string;
+        readonly isUp?: boolean | undefined;
+        readonly isMarginal: boolean;
+      }[]
+    | null;
+}

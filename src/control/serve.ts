@@ -3,9 +3,12 @@
 import { closeSync, openSync, readFileSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { DeviceMapper } from '../../bindings/index.ts';
 import { applyConfig, reapplyConfig } from './apply-config.ts';
+import { parseChecker } from './checker-options.ts';
+import { Checkers } from './checkers.ts';
 import { type Config, parseConfig } from './config.ts';
 import type { ControlledMapper } from './controlled.ts';
 import { KernelLog } from './kernel-log.ts';
+import { multipathOperations } from './multipath-operations.ts';
 import { deviceOperations } from './operations.ts';
 import { ControlServer } from './server.ts';
 
@@ -17,6 +20,8 @@ export interface ServeSettings {
   readonly pidFile: string | undefined;
   /** What the words of tables must begin with; empty: all are allowed. */
   readonly allow: readonly string[];
+  /** How paths are looked after (checker-options.ts); undefined: as the configuration says. */
+  readonly checker: readonly string[] | undefined;
   /** Mapped devices and nodes together, at most. */
   readonly devices: number;
 }
@@ -25,6 +30,9 @@ const NO_CONFIG: Config = { nodes: [], devices: [] };
 
 /** Runs until SIGTERM or SIGINT; a second one ends the process at once. Rejects when it cannot begin. */
 export async function serve(settings: ServeSettings): Promise<void> {
+  const config = readConfig(settings.configFile);
+  const checkerWords = settings.checker ?? config.checker;
+  const checkerOptions = checkerWords === undefined ? undefined : parseChecker(checkerWords);
   const log = openLog(settings.logFile);
   const kernelLog = new KernelLog((line) => log.write(line));
   const mapper = new DeviceMapper({
@@ -33,25 +41,34 @@ export async function serve(settings: ServeSettings): Promise<void> {
     log: (line) => kernelLog.add(line),
     ...(settings.allow.length === 0 ? {} : { allow: settings.allow }),
   });
-  const server = new ControlServer({ operations: deviceOperations(mapper, kernelLog), log: (line) => log.write(line) });
+  const checkers = new Checkers(
+    mapper,
+    checkerOptions && { ...checkerOptions, log: (line) => kernelLog.add(`multipathd: ${line}`) },
+  );
+  const operations = new Map([
+    ...checkers.follow(deviceOperations(mapper, kernelLog)),
+    ...multipathOperations(mapper, checkers),
+  ]);
+  const server = new ControlServer({ operations, log: (line) => log.write(line) });
   const ended = untilEnd();
   let isWrittenPid = false;
   try {
-    const config = readConfig(settings.configFile);
     // the socket first: a second server must not touch what the first one has
     await server.listen(settings.socketPath);
     await applyConfig(mapper, config);
+    checkers.look();
     if (settings.pidFile !== undefined) {
       writeFileSync(settings.pidFile, `${process.pid}\n`);
       isWrittenPid = true;
     }
-    const stopReloading = reloadOnHangup(mapper, config, settings.configFile, (line) => log.write(line));
+    const stopReloading = reloadOnHangup(mapper, config, settings.configFile, (line) => log.write(line), checkers);
     process.stdout.write(`rqdm: ready, control socket ${settings.socketPath}\n`);
     await ended.promise;
     stopReloading();
     log.write('rqdm: leaving');
   } finally {
     await server.close();
+    await checkers.close();
     await flushAll(mapper, (line) => log.write(line));
     await mapper.close();
     if (isWrittenPid) unlinkSync(settings.pidFile as string);
@@ -124,6 +141,7 @@ function reloadOnHangup(
   first: Config,
   file: string | undefined,
   tell: (line: string) => void,
+  checkers: Checkers,
 ): () => void {
   let config = first;
   // one after the other
@@ -134,6 +152,7 @@ function reloadOnHangup(
       const next = readConfig(file);
       const told = await reapplyConfig(mapper, config, next);
       config = next;
+      checkers.look();
       for (const line of told) tell(`rqdm: SIGHUP: ${line}`);
       tell(`rqdm: SIGHUP: ${told.length} change(s)`);
     } catch (error) {

@@ -54,7 +54,10 @@ test('a mistake is told with its line', () => {
   assert.match(refusal('device a\n0 8 error\nattach /dev/sda'), /rqdm\.conf, line 3: expected attach NODE WORD/);
   assert.match(refusal('0 8 error\ndevice a'), /line 1: a line of a table before the first device/);
   assert.match(refusal('device a colour=red'), /line 1: expected uuid=.*got "colour=red"/);
-  assert.match(refusal('device a\nfrobnicate b'), /line 2: expected attach, device or a line of a table, got "frobnicate"/);
+  assert.match(
+    refusal('device a\nfrobnicate b'),
+    /line 2: expected attach, device, checker or a line of a table, got "frobnicate"/,
+  );
   assert.match(refusal('device a\ndevice a'), /the device a is there twice/);
   assert.match(refusal('a,b'), /Five comma-separated fields/);
   assert.match(refusal('a,,,,0 8'), /Invalid format on line 1 of table rqdm\.conf/);
