@@ -105,8 +105,9 @@ export interface TargetContext {
   finish(id: number, status: number): void;
   /**
    * Send an I/O that a hook kept to `device` after all, to `sector` there, as if prepMap and map had said so now. Where
-   * that device takes nothing just now, `release` and `prepMap` are called again. Unknown ids are ignored; a device that
-   * the table does not name, or another than was chosen before `map` kept it, is a kill.
+   * that device takes nothing just now, `prepMap` is called again without a `release`. Where all of the I/O was
+   * told while it was kept, it ends at once and no hook hears of it. So charge nothing for an I/O that remap gives back.
+   * Unknown ids are ignored; a device that the table does not name is a kill.
    */
   remap(id: number, device: DeviceReference, sector: number): void;
   /** Raise a table event (dmsetup's event number goes up by one). */
