@@ -64,8 +64,8 @@ export async function serve(settings: ServeSettings): Promise<void> {
     const stopReloading = reloadOnHangup(mapper, config, settings.configFile, (line) => log.write(line), checkers);
     process.stdout.write(`rqdm: ready, control socket ${settings.socketPath}\n`);
     await ended.promise;
-    stopReloading();
     log.write('rqdm: leaving');
+    await stopReloading();
   } finally {
     await server.close();
     await checkers.close();
@@ -135,14 +135,17 @@ function untilEnd(): { readonly promise: Promise<void>; stop(): void } {
   };
 }
 
-/** SIGHUP reads the configuration again. One that cannot be read changes nothing. */
+/**
+ * SIGHUP reads the configuration again. One that cannot be read changes nothing. What it returns stops that, and waits
+ * for a change that has begun.
+ */
 function reloadOnHangup(
   mapper: ControlledMapper,
   first: Config,
   file: string | undefined,
   tell: (line: string) => void,
   checkers: Checkers,
-): () => void {
+): () => Promise<void> {
   let config = first;
   // one after the other
   let reloading = Promise.resolve();
@@ -150,8 +153,8 @@ function reloadOnHangup(
     if (file === undefined) return tell('rqdm: SIGHUP: no configuration to read again');
     try {
       const next = readConfig(file);
-      const told = await reapplyConfig(mapper, config, next);
-      config = next;
+      const { told, applied } = await reapplyConfig(mapper, config, next);
+      config = applied;
       checkers.look();
       for (const line of told) tell(`rqdm: SIGHUP: ${line}`);
       tell(`rqdm: SIGHUP: ${told.length} change(s)`);
@@ -163,5 +166,8 @@ function reloadOnHangup(
     reloading = reloading.then(reload);
   };
   process.on('SIGHUP', listener);
-  return () => process.off('SIGHUP', listener);
+  return () => {
+    process.off('SIGHUP', listener);
+    return reloading;
+  };
 }

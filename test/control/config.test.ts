@@ -86,17 +86,17 @@ test('read again, only what has changed is touched, and under load nothing is lo
   const after = parse(
     `${NODES}attach /dev/sdc mem:c?size=1M\ndevice a\n0 8 linear /dev/sdb 0\ndevice same\n0 8 linear /dev/sda 8\ndevice new\n0 8 error\n`,
   );
-  assert.equal(await reapplyConfig(room.mapper, before, after), ['attach /dev/sdc', 'reload a', 'create new']);
+  assert.equal((await reapplyConfig(room.mapper, before, after)).told, ['attach /dev/sdc', 'reload a', 'create new']);
   await Promise.all(writes);
   assert.is((await room.dmsetup('table')).output, 'a: 0 8 linear 8:16 0\nnew: 0 8 error \nsame: 0 8 linear 8:0 8\n');
-  assert.equal(await reapplyConfig(room.mapper, after, after), []);
+  assert.equal((await reapplyConfig(room.mapper, after, after)).told, []);
 });
 
 test('read again with a mistake in one device, the others change all the same', async () => {
   await using room = await ControlRoom.open();
   const before = parse(`${NODES}device a\n0 8 linear /dev/sda 0\ndevice b\n0 8 linear /dev/sda 8\n`);
   await applyConfig(room.mapper, before);
-  const told = await reapplyConfig(
+  const { told, applied } = await reapplyConfig(
     room.mapper,
     before,
     parse(`${NODES}device a\n0 8 linear /dev/nosuch 0\ndevice b\n0 8 linear /dev/sdb 8\n`),
@@ -105,6 +105,28 @@ test('read again with a mistake in one device, the others change all the same', 
   assert.is(told[1], 'reload b');
   assert.is((await room.dmsetup('table')).output, 'a: 0 8 linear 8:0 0\nb: 0 8 linear 8:16 8\n');
   assert.match((await room.dmsetup('info -c -o name,attr')).output, /a +L--w\nb +L--w/);
+  // once the node is there, the same file is enough
+  room.mapper.attach('/dev/nosuch', 'mem:late?size=1M', { number: '9:9' });
+  const again = await reapplyConfig(
+    room.mapper,
+    applied,
+    parse(`${NODES}device a\n0 8 linear /dev/nosuch 0\ndevice b\n0 8 linear /dev/sdb 8\n`),
+  );
+  assert.equal(again.told, ['reload a']);
+  assert.is((await room.dmsetup('table a')).output, '0 8 linear 9:9 0\n');
+});
+
+test('read again with another word for a node or another checker, it says that these stay as they are', async () => {
+  await using room = await ControlRoom.open();
+  const before = parse('attach /dev/sda mem:a?size=1M\n');
+  await applyConfig(room.mapper, before);
+  const after = parse('attach /dev/sda mem:other?size=1M\nchecker read\n');
+  const { told, applied } = await reapplyConfig(room.mapper, before, after);
+  assert.equal(told, [
+    'attach /dev/sda: has changed, but stays as it is until it is detached',
+    'checker: has changed, but stays as it is until a restart',
+  ]);
+  assert.equal(applied, before);
 });
 
 test('a device that somebody has suspended is given its new table, and stays suspended', async () => {
