@@ -82,15 +82,21 @@ async function make(mapper: ControlledMapper, { name, uuid, minor, readOnly, tab
 async function reload(mapper: ControlledMapper, { name, readOnly, table }: ConfiguredDevice): Promise<void> {
   const device = mapper.getDevice(name);
   if (device === undefined || table === '') return;
+  const old = device.table();
+  const wasReadOnly = device.info().isReadOnly;
   device.load(table, { readOnly });
   const wasSuspended = device.info().state === 'SUSPENDED';
   // whoever has suspended it resumes it, and the table goes live then
   if (wasSuspended) return;
   try {
     await device.suspend();
+    await device.resume();
   } catch (error) {
+    // back to the table that worked: what was held goes on
     device.clear();
+    // one that went live and then refused to begin
+    if (device.table() !== old) device.load(old, { readOnly: wasReadOnly });
+    if (device.info().state === 'SUSPENDED') await device.resume();
     throw error;
   }
-  await device.resume();
 }

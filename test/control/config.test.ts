@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert';
 import { applyConfig, reapplyConfig } from '../../src/control/apply-config.ts';
 import { parseConfig } from '../../src/control/config.ts';
 import { ControlRoom } from '../support/control-room.ts';
+import { probeTarget } from '../support/probe-target.ts';
 
 const parse = (text: string) => parseConfig(text, 'rqdm.conf');
 
@@ -127,6 +128,24 @@ test('read again with another word for a node or another checker, it says that t
     'checker: has changed, but stays as it is until a restart',
   ]);
   assert.equal(applied, before);
+});
+
+test('a new table that cannot go live leaves the old one running', async () => {
+  await using room = await ControlRoom.open();
+  room.mapper.registerTarget(
+    probeTarget('late', {
+      preresume() {
+        throw new Error('not now');
+      },
+    }),
+  );
+  const before = parse(`${NODES}device a\n0 8 linear /dev/sda 0\n`);
+  await applyConfig(room.mapper, before);
+  const { told } = await reapplyConfig(room.mapper, before, parse(`${NODES}device a\n0 8 late /dev/sdb\n`));
+  assert.match(told.join(), /^reload a: failed: .*not now/);
+  assert.is((await room.dmsetup('table a')).output, '0 8 linear 8:0 0\n');
+  assert.match((await room.dmsetup('info -c --noheadings -o attr a')).output, /^L--w$/m);
+  await room.mapper.getDevice('a')?.read(0, 512);
 });
 
 test('a device that somebody has suspended is given its new table, and stays suspended', async () => {
