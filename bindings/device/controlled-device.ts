@@ -167,6 +167,10 @@ export abstract class ControlledDevice extends EventEmitter<DeviceEvents> implem
   get limits(): QueueLimits | undefined {
     return this.#host.queue.limits;
   }
+  /** The best I/O for its storage, 512-byte sectors; 0: none is. */
+  get ioOptSectors(): number {
+    return this.limits?.ioOptSectors ?? 0;
+  }
   get liveTable(): LoadedTable | undefined {
     return this.#life.live;
   }

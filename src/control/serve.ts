@@ -3,6 +3,7 @@
 import { closeSync, openSync, readFileSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { DeviceMapper } from '../../bindings/index.ts';
 import { applyConfig, reapplyConfig } from './apply-config.ts';
+import { blockOperations } from './block-operations.ts';
 import { parseChecker } from './checker-options.ts';
 import { Checkers } from './checkers.ts';
 import { type Config, parseConfig } from './config.ts';
@@ -48,6 +49,7 @@ export async function serve(settings: ServeSettings): Promise<void> {
   const operations = new Map([
     ...checkers.follow(deviceOperations(mapper, kernelLog)),
     ...multipathOperations(mapper, checkers),
+    ...blockOperations(mapper),
   ]);
   const server = new ControlServer({ operations, log: (line) => log.write(line) });
   const ended = untilEnd();

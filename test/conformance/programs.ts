@@ -1,0 +1,259 @@
+// The programs and helpers that a script calls on its machine.
+
+import { dmsetup } from '../../src/dmsetup/dmsetup.ts';
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { ControlClient } from '../../src/control/client.ts';
+import type { BlockAttributesReply } from '../../src/control/protocol.ts';
+import type { Machine } from './machine.ts';
+import type { Asked } from './shell-server.ts';
+
+type Program = (machine: Machine, asked: Asked) => Promise<number>;
+
+async function devicesOf(machine: Machine): Promise<BlockAttributesReply['devices']> {
+  return (await machine.client.request<BlockAttributesReply>('block_attributes')).devices;
+}
+
+type Known = BlockAttributesReply['devices'][number];
+
+/** The device of a node such as /dev/ram0, /dev/dm-0 or /dev/mapper/a. */
+async function deviceOf(machine: Machine, node: string): Promise<Known | undefined> {
+  const devices = await devicesOf(machine);
+  return devices.find(({ blockName, mappedName }) => node === `/dev/${blockName}` || node === `/dev/mapper/${mappedName}`);
+}
+
+// ---- the server's own programs ------------------------------------------------------------------------------------------
+
+async function runDmsetup(machine: Machine, asked: Asked): Promise<number> {
+  const kept: string[] = [];
+  const clients: ControlClient[] = [];
+  asked.signal.addEventListener('abort', () => {
+    for (const client of clients) client.close();
+  });
+  const status = await dmsetup(
+    asked.words,
+    {
+      print: (text) => void kept.push(text),
+      show: () => asked.print(kept.splice(0).join('')),
+      complain: (line) => asked.complain(`${line}\n`),
+      readStandardInput: async () => machine.inside(await asked.readStandardInput()),
+      readFile: async (name) => {
+        const text = await readFile(name.startsWith('/tmp/') ? `${machine.root}${name}` : resolve(asked.folder, name), 'utf8');
+        return machine.inside(text);
+      },
+      connect: async () => {
+        const client = await ControlClient.open(machine.socketPath);
+        clients.push(client);
+        return client;
+      },
+      columns: undefined,
+      env: { LC_ALL: 'C', ...(asked.mangling === '' ? {} : { DM_DEFAULT_NAME_MANGLING_MODE: asked.mangling }) },
+    },
+    asked.program,
+  );
+  asked.print(kept.join(''));
+  return status;
+}
+
+// ---- helpers of the prelude ----------------------------------------------------------------------------------------------
+
+const sync: Program = async (machine) => {
+  await machine.keepInStep();
+  return 0;
+};
+
+const kmsg: Program = async (machine, asked) => {
+  await machine.readKernelLog();
+  asked.print(machine.kernelLines.splice(0).map((line) => `kmsg: ${line}\n`).join(''));
+  return 0;
+};
+
+const clearKmsg: Program = async (machine) => {
+  await machine.readKernelLog();
+  machine.kernelLines = [];
+  return 0;
+};
+
+const wrote: Program = async (machine, asked) => {
+  const refusal = await machine.wrote(asked.pid);
+  if (refusal === undefined) return 0;
+  asked.complain(`bash: ${asked.words[0]}: write error: ${refusal}\n`);
+  return 1;
+};
+
+const nullBlock: Program = async (machine, asked) => {
+  const [name = '', ...values] = asked.words;
+  for (const refused of await machine.nullBlocks.make(name, values)) asked.print(`nullb: cannot set ${refused}\n`);
+  await machine.tree.show();
+  return 0;
+};
+
+const removeNullBlock: Program = async (machine, asked) => {
+  await machine.nullBlocks.remove(asked.words[0] ?? '');
+  await machine.tree.show();
+  return 0;
+};
+
+const numberOf: Program = async (machine, asked) => {
+  const [node = ''] = asked.words;
+  const device = await deviceOf(machine, node);
+  if (device === undefined) {
+    for (let i = 0; i < 2; i++) asked.complain(`stat: cannot statx '${node}': No such file or directory\n`);
+    asked.print('0:0\n');
+    return 0;
+  }
+  asked.print(`${device.number}\n`);
+  return 0;
+};
+
+const inFlight: Program = async (machine, asked) => {
+  const [count, block] = asked.words;
+  const device = (await devicesOf(machine)).find(({ blockName }) => blockName === block);
+  const [reads = 0, writes = 0] = (device?.attributes['inflight'] ?? '').trim().split(/ +/).map(Number);
+  return reads + writes >= Number(count) ? 0 : 1;
+};
+
+const nameNumbers: Program = async (machine, asked) => {
+  let text = asked.words[0] ?? '';
+  for (const { blockName, number, mappedName } of await devicesOf(machine)) {
+    text = text.replace(new RegExp(`\\b${number.replace(':', '[:,]')}\\b`, 'g'), mappedName ?? blockName);
+  }
+  asked.print(`${text}\n`);
+  return 0;
+};
+
+// ---- what else the recorded machine had ------------------------------------------------------------------------------------
+
+const dmesg: Program = async (machine, asked) => {
+  await machine.readKernelLog();
+  const isCleared = asked.words.some((word) => ['-c', '--read-clear', '-C', '--clear'].includes(word));
+  if (!asked.words.includes('-C') && !asked.words.includes('--clear')) {
+    asked.print(machine.kernelLines.map((line) => `[    0.000000] ${line}\n`).join(''));
+  }
+  if (isCleared) machine.kernelLines = [];
+  return 0;
+};
+
+/** What a RAM disk can do at a time; it has blocks of 4 KiB behind those of 512 bytes. */
+const RAM_LIMITS = { maxSectors: 255, physicalBlockSectors: 8, maxDiscardSectors: 0, maxWriteZeroesSectors: 0 };
+
+const modprobe: Program = async (machine, asked) => {
+  const words = asked.words.filter((word) => !word.startsWith('-'));
+  const [module = '', ...settings] = words;
+  const given = new Map(settings.map((setting) => setting.split('=') as [string, string]));
+  if (module === 'brd') {
+    for (let i = 0; i < Number(given.get('rd_nr') ?? 16); i++) {
+      const word = `mem:ram${i}?size=${given.get('rd_size') ?? 4096}K&queue=bio&physical=4096`;
+      await machine.attach(`/dev/ram${i}`, word, `1:${i}`, RAM_LIMITS);
+    }
+  } else if (module === 'scsi_debug') {
+    return scsiDebug(machine, { ...asked, words: ['1', ...settings] });
+  }
+  await machine.tree.show();
+  return 0;
+};
+
+const LOOP_LIMITS = { maxSectors: 2560, maxDiscardSectors: 8_388_607, maxWriteZeroesSectors: 4_194_304 };
+
+const losetup: Program = async (machine, asked) => {
+  let words = [...asked.words];
+  if (words[0] === '-d' || words[0] === '--detach') {
+    for (const node of words.slice(1)) await machine.client.request('detach', { node });
+    return 0;
+  }
+  const isReadOnly = words.includes('-r');
+  const isShown = words.includes('--show');
+  words = words.filter((word) => !['-r', '--show', '-f', '-fr', '--find'].includes(word));
+  let [node, file] = words.length > 1 ? (words as [string, string]) : ['', words[0] ?? ''];
+  const devices = await devicesOf(machine);
+  for (let i = 0; node === ''; i++) if (!devices.some(({ blockName }) => blockName === `loop${i}`)) node = `/dev/loop${i}`;
+  const minor = /(\d+)$/.exec(node)?.[1] ?? '0';
+  file = `${machine.root}${resolve(machine.inside(asked.folder) || '/', file)}`;
+  const word = `file:${file}?depth=128&mode=inline&discard=zeros&error=zeroes:notsupp${isReadOnly ? '&ro=1' : ''}`;
+  await machine.attach(node, word, `7:${minor}`, LOOP_LIMITS);
+  const block = node.slice('/dev/'.length);
+  await machine.setAttribute(block, 'queue/scheduler', 'none');
+  await machine.setAttribute(block, 'queue/nr_requests', '128');
+  await machine.setAttribute(block, 'queue/kernel_plug_order', '1');
+  if (isShown) asked.print(`${node}\n`);
+  await machine.tree.show();
+  return 0;
+};
+
+/** SCSI disks: logical units of one target, which share one store. */
+async function scsiDebug(machine: Machine, asked: Asked): Promise<number> {
+  const [count = '1', ...settings] = asked.words;
+  const given = new Map(settings.map((setting) => setting.split('=') as [string, string]));
+  const units = Math.max(Number(count), Number(given.get('max_luns') ?? 1) * Number(given.get('num_tgts') ?? 1));
+  for (let i = 0; i < units; i++) {
+    const name = `sd${String.fromCharCode(97 + i)}`;
+    const block = given.get('sector_size') === '4096' ? 4096 : 512;
+    const word = `mem:scsi?size=${given.get('dev_size_mb') ?? 8}M&block=${block}&io_opt=524288&switch=${name}#${name}`;
+    await machine.attach(`/dev/${name}`, word, `8:${16 * i}`, { maxSectors: 1024 });
+  }
+  await machine.tree.show();
+  return 0;
+}
+
+const BLOCKDEV_FIELDS: Readonly<Record<string, (attribute: (name: string) => number) => number>> = {
+  '--getsz': (attribute) => attribute('size'),
+  '--getsize': (attribute) => attribute('size'),
+  '--getss': (attribute) => attribute('queue/logical_block_size'),
+  '--getbsz': () => 4096,
+  '--getpbsz': (attribute) => attribute('queue/physical_block_size'),
+  '--getiomin': (attribute) => attribute('queue/minimum_io_size'),
+  '--getioopt': (attribute) => attribute('queue/optimal_io_size'),
+  '--getalignoff': (attribute) => attribute('alignment_offset'),
+  '--getro': (attribute) => attribute('ro'),
+  '--getmaxsect': (attribute) => 2 * attribute('queue/max_sectors_kb'),
+  '--getra': (attribute) => 2 * attribute('queue/read_ahead_kb'),
+  '--getfra': (attribute) => 2 * attribute('queue/read_ahead_kb'),
+  '--getdiscardzeroes': () => 0,
+};
+
+const blockdev: Program = async (machine, asked) => {
+  const nodes = asked.words.filter((word) => !word.startsWith('-'));
+  const questions = asked.words.filter((word) => word.startsWith('-'));
+  for (const node of nodes) {
+    const device = await deviceOf(machine, node);
+    if (device === undefined) {
+      asked.complain(`blockdev: cannot open ${node}: No such file or directory\n`);
+      return 1;
+    }
+    for (const question of questions) {
+      if (question === '--getsize64') {
+        asked.print(`${BigInt(device.attributes['size'] ?? '0') * 512n}\n`);
+        continue;
+      }
+      const field = BLOCKDEV_FIELDS[question];
+      if (field !== undefined) asked.print(`${field((name) => Number(device.attributes[name]))}\n`);
+    }
+  }
+  return 0;
+};
+
+const nothing: Program = async () => 0;
+
+export const PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([
+  ['dmsetup', runDmsetup],
+  ['dmstats', runDmsetup],
+  ['sync', sync],
+  ['kmsg', kmsg],
+  ['clear-kmsg', clearKmsg],
+  ['wrote', wrote],
+  ['null-block', nullBlock],
+  ['remove-null-block', removeNullBlock],
+  ['scsi-debug', scsiDebug],
+  ['number', numberOf],
+  ['in-flight', inFlight],
+  ['names', nameNumbers],
+  ['dmesg', dmesg],
+  ['modprobe', modprobe],
+  ['rmmod', nothing],
+  ['losetup', losetup],
+  ['blockdev', blockdev],
+  ['udevadm', nothing],
+]);
+
+/** Those that scripts call as programs. */
+export const PROGRAM_NAMES: readonly string[] = ['dmsetup', 'dmstats', 'iogen', 'dmesg', 'modprobe', 'rmmod', 'losetup', 'blockdev', 'udevadm'];
