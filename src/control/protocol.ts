@@ -162,6 +162,7 @@ export interface TopologyReply {
     | null;
 }
 
+<<<<<<< HEAD
 /** The reply to `block_attributes`. */
 export interface BlockAttributesReply {
   readonly devices: readonly {
@@ -173,4 +174,24 @@ export interface BlockAttributesReply {
     /** Files below its folder, without the line's end. A name that ends in `/` is an empty folder. */
     readonly attributes: Readonly<Record<string, string>>;
   }[];
+=======
+/** An I/O of the reply to `io`. */
+export interface IoResult {
+  readonly operation: 'read' | 'write' | 'flush' | 'discard' | 'zeroes';
+  readonly sector: number;
+  readonly sectors: number;
+  /** `ok`, `short BYTES`, or the name of an errno. */
+  readonly status: string;
+  /** Of what was read. */
+  readonly data: string | null;
+  /** Its place among those that ended, from 1. */
+  readonly ended: number;
+  /** When it ended, since the script began. */
+  readonly milliseconds: number;
+}
+
+/** The reply to `io`: in the order in which they were asked for. */
+export interface IoReply {
+  readonly results: readonly IoResult[];
+>>>>>>> main
 }
