@@ -162,7 +162,6 @@ export interface TopologyReply {
     | null;
 }
 
-<<<<<<< HEAD
 /** The reply to `block_attributes`. */
 export interface BlockAttributesReply {
   readonly devices: readonly {
@@ -174,7 +173,7 @@ export interface BlockAttributesReply {
     /** Files below its folder, without the line's end. A name that ends in `/` is an empty folder. */
     readonly attributes: Readonly<Record<string, string>>;
   }[];
-=======
+
 /** An I/O of the reply to `io`. */
 export interface IoResult {
   readonly operation: 'read' | 'write' | 'flush' | 'discard' | 'zeroes';
@@ -193,5 +192,4 @@ export interface IoResult {
 /** The reply to `io`: in the order in which they were asked for. */
 export interface IoReply {
   readonly results: readonly IoResult[];
->>>>>>> main
 }

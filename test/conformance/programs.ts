@@ -4,7 +4,8 @@ import { dmsetup } from '../../src/dmsetup/dmsetup.ts';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { ControlClient } from '../../src/control/client.ts';
-import type { BlockAttributesReply } from '../../src/control/protocol.ts';
+import { resultText } from '../../src/command/io.ts';
+import type { BlockAttributesReply, ControlError, IoReply } from '../../src/control/protocol.ts';
 import type { Machine } from './machine.ts';
 import type { Asked } from './shell-server.ts';
 
@@ -53,6 +54,46 @@ async function runDmsetup(machine: Machine, asked: Asked): Promise<number> {
   );
   asked.print(kept.join(''));
   return status;
+}
+
+const CLASSES = ['', 'realtime', 'best-effort', 'idle'];
+
+/** iogen is `rqdm io` under another name, and its complaints. */
+async function iogen(machine: Machine, asked: Asked): Promise<number> {
+  const flags = asked.words.filter((word) => /^-[Boqt]+$/.test(word)).join('');
+  const [node = '', ...words] = asked.words.filter((word) => !/^-[Boqt]+$/.test(word));
+  const [priorityClass, level = '4'] = asked.priority.split(':');
+  const priority = CLASSES[Number(priorityClass)] ?? '';
+  using client = await ControlClient.open(machine.socketPath);
+  asked.signal.addEventListener('abort', () => client.close());
+  const options = {
+    completionOrder: flags.includes('o'),
+    quiet: flags.includes('q'),
+    times: flags.includes('t'),
+  };
+  try {
+    const { results } = await client.request<IoReply>('io', {
+      node,
+      words,
+      buffered: flags.includes('B'),
+      ...(priority === '' ? {} : { priority, level: Number(level) }),
+      ...(asked.cpus === '' ? {} : { cpu: firstCpu(asked.cpus) }),
+    });
+    asked.print(resultText(results, options));
+    return results.some(({ status }) => status !== 'ok') ? 1 : 0;
+  } catch (error) {
+    const { errno, message } = error as ControlError;
+    asked.complain(errno === 'ENOENT' ? `open ${node}: No such file or directory\n` : `iogen: ${message}\n`);
+    return 1;
+  }
+}
+
+/** Of a mask in hexadecimal, or of a list. */
+function firstCpu(cpus: string): number {
+  const list = /^list:(\d+)/.exec(cpus)?.[1];
+  if (list !== undefined) return Number(list);
+  const mask = Number.parseInt(cpus, 16);
+  return mask > 0 ? Math.log2(mask & -mask) : 0;
 }
 
 // ---- helpers of the prelude ----------------------------------------------------------------------------------------------
@@ -237,6 +278,7 @@ const nothing: Program = async () => 0;
 export const PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([
   ['dmsetup', runDmsetup],
   ['dmstats', runDmsetup],
+  ['iogen', iogen],
   ['sync', sync],
   ['kmsg', kmsg],
   ['clear-kmsg', clearKmsg],

@@ -148,7 +148,7 @@ class Conversation {
 /** For `printf %b`: what stands for itself, and octal numbers for the rest. */
 function escaped(data: string | Uint8Array): string {
   if (typeof data === 'string') {
-    return data.replaceAll('\\', '\\\\').replace(/[\n\r\0]/g, (one) => `\\0${one.charCodeAt(0).toString(8)}`);
+    return data.replaceAll('\\', '\\\\').replace(/[\n\r\0]/g, (one) => `\\0${one.charCodeAt(0).toString(8).padStart(3, '0')}`);
   }
   let text = '';
   for (const byte of data) {
