@@ -173,6 +173,7 @@ export interface BlockAttributesReply {
     /** Files below its folder, without the line's end. A name that ends in `/` is an empty folder. */
     readonly attributes: Readonly<Record<string, string>>;
   }[];
+}
 
 /** An I/O of the reply to `io`. */
 export interface IoResult {
