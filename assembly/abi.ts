@@ -219,10 +219,10 @@ export const HEADER_WORDS = 32;
 export const ID_INDEX_BITS = 20;
 export const ID_BIO = 0x80000000;
 
-// ---- trace ring: letters of blktrace, 32 bytes a record ------------------------------------------
-//   0      8        16        20       24         26       28
-//   | time | sector | sectors | device | action   | op     | detail |
-export const TRACE_BYTES = 32;
+// ---- trace ring: letters of blktrace, 40 bytes a record ------------------------------------------
+//   0      8        16        20       24       26   28       32
+//   | time | sector | sectors | device | action | op | detail | source sector |
+export const TRACE_BYTES = 40;
 // `op` is the operation in its low 4 bits, and the flags above them, without the priority
 export const TRACE_FLAGS_SHIFT = 4;
 export const TRACE_QUEUE = 81; // Q  bio arrives
@@ -235,9 +235,11 @@ export const TRACE_FRONT_MERGE = 70; // F
 export const TRACE_REQUEST_MERGE = 109; // m  two requests become one (blktrace has no letter for it)
 export const TRACE_INSERT = 73; // I
 export const TRACE_ISSUE = 68; // D
-export const TRACE_REMAP = 65; // A  detail: device it came from; sectors: length
+// A  detail: device it came from in the low 16 bits, bios above them (0: it is a bio); source sector: its place there
+export const TRACE_REMAP = 65;
+export const TRACE_BIOS_SHIFT = 16;
 export const TRACE_REQUEUE = 82; // R
-export const TRACE_COMPLETE = 67; // C  detail: status
+export const TRACE_COMPLETE = 67; // C  of a request, or of a bio that came to a bio-based device; detail: status
 
 // ---- figures of a device that the host reads or writes in place (`deviceAddress` + word) -----------
 export const FIGURE_STATE = 0; // DEVICE_RUNNING …

@@ -189,8 +189,11 @@ export function retire(bio: Bio, isPart: bool): void {
   if (device.kind == DEVICE_BIO) {
     // a stripe's share of a range names all of it: that counts when all shares have ended
     const isShare = isPart && bio.sector == bio.parent.sector;
-    if (!isPart) diskEnds(device, bio.operation, bio.sectors, bio.submittedAt);
-    else if (!isShare) diskAdvances(device, bio.operation, bio.sectors);
+    if (!isPart) {
+      trace(TRACE_COMPLETE, device, tracedOf(bio.operation, bio.flags), bio.sector, bio.sectors, bio.status);
+      diskEnds(device, bio.operation, bio.sectors, bio.submittedAt);
+    }
+    if (isPart && !isShare) diskAdvances(device, bio.operation, bio.sectors);
     if (!isShare) regionsEnd(device, bio.operation, bio.sector, bio.sectors, bio.submittedAt);
   }
   if (!isPart) {
