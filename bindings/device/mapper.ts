@@ -58,7 +58,7 @@ export interface MapperOptions {
 }
 
 export interface CreateOptions {
-  /** 1 to 127 bytes, no `/`; not `.`, `..` or `control`. */
+  /** 1 to 127 bytes, no `/`. */
   readonly name: string;
   /** At most 128 bytes. Default: none. */
   readonly uuid?: string;
@@ -133,6 +133,7 @@ export class DeviceMapper implements AsyncDisposable {
     this.time = options.time ?? new RealTime();
     this.#pump = new Pump(this.#core, this.#arena, this.time);
     this.#pump.tracer.attach(this, (id) => this.#byId[id]?.number ?? '?');
+    this.#pump.failures.attach(options.log, (id) => this.#byId[id]);
     this.multipath.queueIfNoPathTimeoutSecs = options.queueIfNoPathTimeoutSecs ?? 0;
     this.#targets = new TargetRegistry(builtInTargets(this.#selectors, this.#handlers, this.multipath));
     this.#extents = new ExtentPool(this.limits.extents);

@@ -158,7 +158,7 @@ const QUEUE_SETTINGS: readonly string[] = [
 ];
 
 /** Settings that are ours alone. */
-const OWN_SETTINGS: ReadonlySet<string> = new Set(['kernel_plug_order', 'pull_early', 'scheduler']);
+const OWN_SETTINGS: ReadonlySet<string> = new Set(['kernel_plug_order', 'pull_early', 'issue_in_turn', 'scheduler']);
 
 function queueFiles({ queue, hasRequests }: BlockDevice): Record<string, string> {
   const files: Record<string, string> = { ...FIXED_QUEUE_FILES, iostats: hasRequests ? '1' : '0' };

@@ -4,7 +4,7 @@ import { dmsetup } from '../../src/dmsetup/dmsetup.ts';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { ControlClient } from '../../src/control/client.ts';
-import { resultText } from '../../src/command/io.ts';
+import { hasFailed, resultText } from '../../src/command/io.ts';
 import type { BlockAttributesReply, ControlError, IoReply } from '../../src/control/protocol.ts';
 import type { Machine } from './machine.ts';
 import type { Asked } from './shell-server.ts';
@@ -80,7 +80,7 @@ async function iogen(machine: Machine, asked: Asked): Promise<number> {
       ...(asked.cpus === '' ? {} : { cpu: firstCpu(asked.cpus) }),
     });
     asked.print(resultText(results, options));
-    return results.some(({ status }) => status !== 'ok') ? 1 : 0;
+    return hasFailed(results) ? 1 : 0;
   } catch (error) {
     const { errno, message } = error as ControlError;
     asked.complain(errno === 'ENOENT' ? `open ${node}: No such file or directory\n` : `iogen: ${message}\n`);
