@@ -1,7 +1,8 @@
 // The library: what users import.
 
 import type { MappedDevice } from './device/device.ts';
-import { type CreateOptions, DeviceMapper, type OpenOptions } from './device/mapper.ts';
+import { DeviceMapper } from './device/mapper.ts';
+import type { CreateOptions, OpenOptions } from './device/mapper-options.ts';
 
 export {
   FLAG_BACKGROUND,
@@ -50,11 +51,14 @@ export {
   type WriteZeroesOptions,
 } from './device/io-options.ts';
 export type { MapperLimits } from './device/limits.ts';
-export { type CreateOptions, DeviceMapper, type MapperOptions, type OpenOptions } from './device/mapper.ts';
+export { DeviceMapper } from './device/mapper.ts';
+export type { CreateOptions, MapperOptions, OpenOptions } from './device/mapper-options.ts';
 export type { BackingView } from './device/opened.ts';
 export type { PlainDevice } from './device/plain.ts';
 export type { DeviceQueue, QueueValue } from './device/queue-settings.ts';
 export type { DeviceStats, Latency, PathStats } from './device/stats.ts';
+export { statusName } from './device/status.ts';
+export type { TraceBatch } from './device/tracer.ts';
 export { type IoErrorDetails, type IoOperation, RqdmError, RqdmIoError, RqdmTableError } from './errors.ts';
 export type { MarginalOptions } from './multipathd/marginal.ts';
 export type { GroupStatus, MultipathStatus, PathStatus } from './multipathd/multipath-status.ts';

@@ -12,6 +12,7 @@ import { KernelLog } from './kernel-log.ts';
 import { multipathOperations } from './multipath-operations.ts';
 import { deviceOperations } from './operations.ts';
 import { ControlServer } from './server.ts';
+import { traceOperations } from './trace-operations.ts';
 
 export interface ServeSettings {
   readonly socketPath: string;
@@ -50,6 +51,7 @@ export async function serve(settings: ServeSettings): Promise<void> {
     ...checkers.follow(deviceOperations(mapper, kernelLog)),
     ...multipathOperations(mapper, checkers),
     ...ioOperations(mapper),
+    ...traceOperations(mapper),
   ]);
   const server = new ControlServer({ operations, log: (line) => log.write(line) });
   const ended = untilEnd();
