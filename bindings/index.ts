@@ -20,7 +20,25 @@ export {
   OPERATION_READ,
   OPERATION_WRITE,
   OPERATION_WRITE_ZEROES,
+  STATUS_AGAIN,
+  STATUS_BEYOND_END,
+  STATUS_DEV_RESOURCE,
+  STATUS_DM_REQUEUE,
+  STATUS_INVAL,
+  STATUS_IOERR,
+  STATUS_MEDIUM,
+  STATUS_NOSPC,
+  STATUS_NOTSUPP,
+  STATUS_OFFLINE,
   STATUS_OK,
+  STATUS_PROTECTION,
+  STATUS_READ_ONLY,
+  STATUS_RESOURCE,
+  STATUS_RESV_CONFLICT,
+  STATUS_TARGET,
+  STATUS_TIMEOUT,
+  STATUS_TRANSPORT,
+  STATUS_UNKNOWN_FATE,
 } from '../assembly/abi.ts';
 export type { BatchEvent, BatchMessage, DeviceMessage, PathMessage, TableEventMessage } from './channels.ts';
 export type { Lease } from './device/arena.ts';
@@ -91,6 +109,8 @@ export type {
   TargetIo,
   TargetType,
 } from './target/target.ts';
+export type { Time, TimerOptions, Turn } from './time/time.ts';
+export { VirtualTime } from './time/virtual-time.ts';
 
 let defaultMapper: DeviceMapper | undefined;
 
