@@ -32,6 +32,7 @@ export interface Moments {
 
 /** Turns without an event after which nothing will happen any more. */
 const IDLE_TURNS_MAX = 100;
+const IDLE_MOMENTS = 3;
 const LATEST_MS = 100;
 const LIMITS = { devices: 16, bios: 256, requests: 128, arenaBytes: 512 * 1024, submits: 64 } as const;
 
@@ -51,26 +52,31 @@ async function atMoment<S>(parties: Parties<S>, moment: number): Promise<{ atNs:
   const stage = await virtual.run(parties.setUp(mapper, virtual));
   const startNs = time.now();
   const run = new Run();
+  /** Turns without an event since the last one. */
+  let idle = 0;
   const come = (): void => {
+    if (run.atNs !== undefined) return;
+    idle = 0;
     run.atNs = time.now() - startNs;
     run.follow(parties.second(stage));
   };
   try {
     run.follow(parties.first(stage));
     let at = 0;
-    if (moment === at) come();
-    for (let idle = 0; run.open > 0 || run.atNs === undefined; ) {
+    if (moment === 0) come();
+    while (run.open > 0 || run.atNs === undefined) {
       await new Promise<void>((resolve) => setImmediate(resolve));
       run.check();
-      const isLate = time.now() - startNs > (parties.latestMs ?? LATEST_MS) * 1e6;
+      const isLate = idle > IDLE_TURNS_MAX || time.now() - startNs > (parties.latestMs ?? LATEST_MS) * 1e6;
       if (run.atNs === undefined && (run.open === 0 || isLate)) {
         run.wasOver = true;
         come();
         continue;
       }
-      if (moment === ++at) come();
-      idle = time.step() ? 0 : idle + 1;
       if (idle > IDLE_TURNS_MAX) throw new Error(`${run.open} of the parties wait for ever`);
+      // nothing changes from one turn without an event to the next
+      if (idle < IDLE_MOMENTS && moment === ++at) come();
+      idle = time.step() ? 0 : idle + 1;
       if (idle === 0 && moment === ++at) come();
     }
     run.check();
