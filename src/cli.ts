@@ -55,6 +55,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./command/io.ts')).ioCommand(),
   },
   {
+    name: 'trace',
+    summary: 'block events of devices of a server',
+    load: async () => (await import('./command/trace.ts')).traceCommand(),
+  },
+  {
     name: 'multipath',
     summary: 'multipath devices of a server with their groups and paths (multipath -ll)',
     load: async () => (await import('./command/multipath.ts')).multipathCommand(),

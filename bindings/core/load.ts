@@ -3,9 +3,15 @@ import { readFileSync } from 'node:fs';
 import { instantiateSync } from '@assemblyscript/loader';
 import { RqdmError } from '../errors.ts';
 
+/** Never grows, so that views of it stay. */
+export interface CoreMemory {
+  readonly buffer: ArrayBuffer;
+}
+
 /** What the core exports (assembly/index.ts, assembly/configure.ts). Times in nanoseconds, places in sectors. */
 export interface CoreExports {
-  readonly memory: WebAssembly.Memory;
+  /** A type of our own, since those of WebAssembly come only with the DOM's: whoever has none can still compile against us. */
+  readonly memory: CoreMemory;
   initialise(
     devices: number,
     bios: number,
@@ -91,7 +97,7 @@ export function loadCore(): CoreExports {
 }
 
 /** A name in the core's static data: UTF-16, its length in bytes in the word before. */
-function readName(memory: WebAssembly.Memory, address: number): string {
+function readName(memory: CoreMemory, address: number): string {
   if (!address) return '?';
   const bytes = new Uint32Array(memory.buffer, address - 4, 1)[0] ?? 0;
   return Buffer.from(memory.buffer, address, bytes).toString('utf16le');

@@ -329,7 +329,7 @@ export abstract class ControlledDevice extends EventEmitter<DeviceEvents> implem
   }
 
   #change(change: () => void): void {
-    this.#life.assertNotClosed('rename');
+    this.#assertNotClosing('rename');
     try {
       change();
     } catch (error) {
@@ -367,6 +367,12 @@ export abstract class ControlledDevice extends EventEmitter<DeviceEvents> implem
     this.#released();
   }
 
+  /** Its name may be another's already, from the call of `remove` on. */
+  #assertNotClosing(what: string): void {
+    if (this.isClosing) throw new RqdmError('ERR_RQDM_CLOSED', `${what}: ${this.name} is closed`, { errno: 'ENXIO' });
+    this.#life.assertNotClosed(what);
+  }
+
   /** Holds the device open. */
   open(): DeviceHandle {
     if (this.isClosing) throw new RqdmError('ERR_RQDM_CLOSED', `open: ${this.name} is closed`, { errno: 'ENXIO' });
@@ -386,7 +392,7 @@ export abstract class ControlledDevice extends EventEmitter<DeviceEvents> implem
    * but `deferred` marks it, and it goes with its last user.
    */
   async remove(options: RemoveOptions = {}): Promise<void> {
-    this.#life.assertNotClosed('remove');
+    this.#assertNotClosing('remove');
     if (options.force && this.hasLiveTable && this.size > 0) {
       await this.reload(`0 ${Math.ceil(this.size / 512)} error`, { noflush: true });
     }

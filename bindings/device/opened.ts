@@ -37,6 +37,8 @@ export interface BackingView {
   readonly number: string;
   readonly sizeBytes: number;
   readonly isReadOnly: boolean;
+  /** It takes requests; one that takes bios only has no queue of its own. */
+  readonly isRequestStackable: boolean;
   /** Tables that use it, and one more while it is attached. */
   readonly holders: number;
   /** As they are now. */

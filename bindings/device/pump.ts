@@ -127,9 +127,10 @@ export class Pump implements PathSink {
     const requests = core.answerCapacity; // all request records there are
     this.#issueWords = core.ringWords(HEADER_ISSUE, requests, ISSUE_BYTES);
     this.#issueDoubles = core.ringDoubles(HEADER_ISSUE, requests, ISSUE_BYTES);
-    this.#segments = core.ringWords(HEADER_SEGMENT, bios, SEGMENT_BYTES);
+    // as `initialise` lays them out: a range of a discard takes two; what is to be zeroed, fillsMax of record/fill.ts
+    this.#segments = core.ringWords(HEADER_SEGMENT, 2 * bios, SEGMENT_BYTES);
     this.#completeWords = core.ringWords(HEADER_COMPLETE, bios, COMPLETE_BYTES);
-    this.#fillWords = core.ringWords(HEADER_FILL, bios, FILL_BYTES);
+    this.#fillWords = core.ringWords(HEADER_FILL, bios + (bios >>> 1) + 1, FILL_BYTES);
   }
 
   // ---- settlers ---------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import { KernelLog } from './kernel-log.ts';
 import { multipathOperations } from './multipath-operations.ts';
 import { deviceOperations } from './operations.ts';
 import { ControlServer } from './server.ts';
+import { traceOperations } from './trace-operations.ts';
 
 export interface ServeSettings {
   readonly socketPath: string;
@@ -52,6 +53,7 @@ export async function serve(settings: ServeSettings): Promise<void> {
     ...multipathOperations(mapper, checkers),
     ...blockOperations(mapper),
     ...ioOperations(mapper),
+    ...traceOperations(mapper),
   ]);
   const server = new ControlServer({ operations, log: (line) => log.write(line) });
   const ended = untilEnd();

@@ -80,6 +80,7 @@ export class AttributeTree {
     const folders = new Set<string>();
     const nodes = new Map<string, string>();
     for (const { blockName, number, mappedName, attributes } of devices) {
+      if (!this.#folders.has(`sys/block/${blockName}`)) await this.#order(blockName);
       folders.add(`sys/block/${blockName}`);
       for (const [attribute, text] of Object.entries(attributes)) {
         const name = `sys/block/${blockName}/${attribute}`;
@@ -102,6 +103,11 @@ export class AttributeTree {
     }
     this.#removeOthers(files, folders);
     this.#showNodes(nodes);
+  }
+
+  /** A new device does one thing after the other, as the kernel does with devices that answer at once. */
+  async #order(block: string): Promise<void> {
+    await this.#client.request('set_block_attribute', { block, attribute: 'queue/issue_in_turn', value: '1' });
   }
 
   #write(name: string, text: string): void {

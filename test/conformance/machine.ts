@@ -9,6 +9,7 @@ import { AttributeTree } from './attribute-tree.ts';
 import { HeldNodes } from './held-nodes.ts';
 import { NullBlocks } from './null-blocks.ts';
 import { PROGRAMS } from './programs.ts';
+import { BlockTrace } from './block-trace.ts';
 import type { Asked } from './shell-server.ts';
 
 /** How the kernel's shell tells of a write that was refused. */
@@ -25,6 +26,7 @@ export class Machine {
   readonly tree: AttributeTree;
   readonly nullBlocks: NullBlocks;
   readonly held: HeldNodes;
+  readonly trace: BlockTrace;
   /** Lines of the kernel that nobody has seen yet. */
   kernelLines: string[] = [];
   #cursor = 0;
@@ -38,6 +40,7 @@ export class Machine {
     this.tree = new AttributeTree(root, client);
     this.nullBlocks = new NullBlocks(root, client);
     this.held = new HeldNodes(root, socketPath);
+    this.trace = new BlockTrace(socketPath);
   }
 
   static async open(root: string, socketPath: string): Promise<Machine> {
@@ -46,6 +49,7 @@ export class Machine {
 
   close(): void {
     this.held.close();
+    this.trace.close();
     this.client.close();
   }
 

@@ -140,7 +140,7 @@ export class NullBlocks {
     const isBio = number('queue_mode') === 0;
     const blockBytes = number('blocksize') === 512 ? 512 : 4096;
     const options = [
-      `depth=${isTimed ? Math.min(1024, number('hw_queue_depth')) : 1}`,
+      `depth=${Math.min(1024, number('hw_queue_depth'))}`,
       `block=${blockBytes}`,
       'write_zeroes=none',
       `discard=${number('discard') === 0 || number('memory_backed') === 0 ? 'none' : 'zeros'}`,
@@ -148,7 +148,6 @@ export class NullBlocks {
       ...(isTimed ? [`delay=${number('completion_nsec')}ns`] : []),
       ...(isBio ? ['queue=bio'] : []),
       ...(number('cache_size') > 0 ? [`cache=${name}`, 'fua=1'] : []),
-      ...(number('virt_boundary') > 0 ? [] : []),
     ];
     const isKept = number('memory_backed') !== 0;
     const what = isKept ? `mem:${name}?size=${number('size')}M&` : `null:${number('size')}M?`;
@@ -162,11 +161,12 @@ export class NullBlocks {
       },
     });
     block.minor = minor;
+    await this.#client.request('set_block_attribute', { block: name, attribute: 'queue/issue_in_turn', value: '1' });
     if (isBio) return;
     const set = (attribute: string, value: string): Promise<unknown> =>
       this.#client.request('set_block_attribute', { block: name, attribute: `queue/${attribute}`, value });
     await set('scheduler', 'none');
-    await set('nr_requests', String(isTimed ? number('hw_queue_depth') : 256));
+    await set('nr_requests', String(number('hw_queue_depth')));
     await set('kernel_plug_order', '1');
   }
 

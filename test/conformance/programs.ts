@@ -96,6 +96,18 @@ function firstCpu(cpus: string): number {
   return mask > 0 ? Math.log2(mask & -mask) : 0;
 }
 
+// ---- the block trace --------------------------------------------------------------------------------------------------
+
+const traceOn: Program = async (machine, asked) => {
+  await machine.trace.start(asked.words);
+  return 0;
+};
+
+const traceOff: Program = async (machine, asked) => {
+  asked.print(await machine.trace.stop(asked.words.includes('timed')));
+  return 0;
+};
+
 // ---- helpers of the prelude ----------------------------------------------------------------------------------------------
 
 const sync: Program = async (machine) => {
@@ -289,6 +301,8 @@ export const PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([
   ['number', numberOf],
   ['in-flight', inFlight],
   ['names', nameNumbers],
+  ['trace-on', traceOn],
+  ['trace-off', traceOff],
   ['dmesg', dmesg],
   ['modprobe', modprobe],
   ['rmmod', nothing],
