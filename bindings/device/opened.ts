@@ -46,8 +46,6 @@ export interface BackingView {
   readonly queue: DeviceQueue;
   /** How the kernel would call it: `sda`, or the word. */
   readonly blockName: string;
-  /** False: it takes bios as they come, its queue has no requests. */
-  readonly isRequestStackable: boolean;
   /** I/Os that it has been given and has not answered. */
   readonly inFlight: number;
   /** The columns of `/sys/block/X/stat`. A copy of now. */
