@@ -19,6 +19,8 @@ export class AttributeTree {
   readonly #files: Map<string, string> = new Map();
   /** What the name of each file stands for. */
   readonly #attributes: Map<string, { readonly block: string; readonly attribute: string }> = new Map();
+  /** What was refused before whoever wrote it could be told. */
+  readonly #refused: Map<string, string> = new Map();
   readonly #folders: Set<string> = new Set();
   readonly #nodes: Map<string, string> = new Map();
 
@@ -42,7 +44,9 @@ export class AttributeTree {
     for (const [file, { block, attribute }] of this.#attributes) {
       if (!WRITABLE.test(attribute)) continue;
       const text = read(join(this.root, file));
-      if (text !== undefined && text !== this.#files.get(file)) await this.#set(file, block, attribute, text);
+      if (text === undefined || text === this.#files.get(file)) continue;
+      const refusal = await this.#set(file, block, attribute, text);
+      if (refusal !== undefined) this.#refused.set(file, refusal);
     }
   }
 
@@ -52,10 +56,10 @@ export class AttributeTree {
     const known = this.#attributes.get(file);
     if (known === undefined) return undefined;
     const text = read(path) ?? '';
-    if (text === this.#files.get(file)) return undefined;
-    const refusal = await this.#set(file, known.block, known.attribute, text);
-    if (refusal !== undefined) writeFileSync(path, this.#files.get(file) as string);
-    else await this.show();
+    const before = this.#refused.get(file);
+    this.#refused.delete(file);
+    const refusal = text === this.#files.get(file) ? before : await this.#set(file, known.block, known.attribute, text);
+    await this.show();
     return refusal;
   }
 

@@ -71,13 +71,21 @@ export class Machine {
 
   /** Files and server agree again. */
   keepInStep(): Promise<void> {
-    const look = async (): Promise<void> => {
+    return this.#inTurn(async () => {
       this.held.look();
       await this.nullBlocks.keepInStep();
       await this.tree.keepInStep();
-    };
-    this.#looking = this.#looking.then(look, look);
-    return this.#looking;
+    });
+  }
+
+  /** One after the other. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#looking.then(work, work);
+    this.#looking = done.then(
+      () => {},
+      () => {},
+    );
+    return done;
   }
 
   /** A process has written to its standard output: if that is an attribute, it may be refused. */
@@ -89,13 +97,15 @@ export class Machine {
       return undefined;
     }
     if (!path.startsWith(`${this.root}/sys/`)) return undefined;
-    const isTaken = await this.nullBlocks.wrote(path);
-    if (isTaken !== undefined) {
-      await this.tree.show();
-      return isTaken ? undefined : (ERROR_TEXTS['EINVAL'] as string);
-    }
-    const refusal = await this.tree.wrote(path);
-    return refusal === undefined ? undefined : (ERROR_TEXTS[refusal] ?? 'Input/output error');
+    return this.#inTurn(async () => {
+      const isTaken = await this.nullBlocks.wrote(path);
+      if (isTaken !== undefined) {
+        await this.tree.show();
+        return isTaken ? undefined : (ERROR_TEXTS['EINVAL'] as string);
+      }
+      const refusal = await this.tree.wrote(path);
+      return refusal === undefined ? undefined : (ERROR_TEXTS[refusal] ?? 'Input/output error');
+    });
   }
 
   /** Moves the server's new lines to those that the script has not seen. */

@@ -28,6 +28,7 @@ _ask() {
 _own=1
 _before() {
   [ "$_own" = 1 ] && return
+  case ${FUNCNAME[1]} in echo | printf) return ;; esac
   _own=1
   _ask sync
   _own=
