@@ -14,6 +14,7 @@ import {
   HOOK_PREP_MAP,
   OPERATION_FLUSH,
   STATUS_IOERR,
+  TRACE_INSERT,
   TRACE_ISSUE,
 } from '../abi';
 import * as elevator from '../elevator/elevator';
@@ -89,6 +90,7 @@ function comeBack(device: Device): void {
         device.queued++;
         prependRequest(dispatchOf(device), reversed);
       } else {
+        trace(TRACE_INSERT, device, tracedOf(reversed.operation, reversed.flags), reversed.sector, reversed.sectors, 0);
         elevator.insertAtHead(device, reversed);
       }
       reversed = next;

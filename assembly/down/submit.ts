@@ -99,6 +99,7 @@ export function arrive(bio: Bio): void {
   } else if (device.waitingHead) {
     // others wait already: keep the order
     device.waiting++;
+    bio.context = root().isPlugging;
     appendBio(waitingOf(device), bio);
   } else if (mustQueueUp(device, bio)) {
     device.waiting++;
@@ -216,8 +217,10 @@ function splitDiscardAt(device: Device, bio: Bio, limit: u32): u32 {
   return most > over ? most - over : most;
 }
 
+/** `context` says whether its submitter holds a plug. */
 function wait(device: Device, bio: Bio): bool {
   device.waiting++;
+  if (root().isPlugging) bio.context = 1;
   // also where the depth has grown meanwhile: behind it wait those that came after it
   const isOver = isOverDepth(device, bio) || mustQueueUp(device, bio);
   prependBio(isOver ? overDepthOf(device) : waitingOf(device), bio);
@@ -362,7 +365,11 @@ export function redriveWaiting(device: Device): void {
     }
     device.waiting--;
     const first = device.overDepthHead;
-    if (!enter(bio) && device.overDepthHead == first) return;
+    // its submitter would sleep for the next one's, with this one in its plug
+    root().isForWant = device.waitingHead ? bio.context : 0;
+    const hasEntered = enter(bio);
+    root().isForWant = 0;
+    if (!hasEntered && device.overDepthHead == first) return;
   }
   while (device.overDepthHead) {
     device.waiting--;

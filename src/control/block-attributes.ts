@@ -17,6 +17,8 @@ export interface BlockDevice {
   readonly queue: DeviceQueue;
   readonly stats: DiskStats;
   readonly mapped: MappedDevice | undefined;
+  /** Of a SCSI disk: the hardware handler that is attached to it. */
+  readonly handler: string | undefined;
   /** Block names of the devices below it, and of those that stand on it. */
   readonly slaves: readonly string[];
   readonly holders: readonly string[];
@@ -25,14 +27,17 @@ export interface BlockDevice {
 export interface BlockMapper {
   readonly devices: readonly MappedDevice[];
   readonly backings: readonly BackingView[];
+  hardwareHandlerOf(device: BackingView): string | undefined;
 }
 
 const SECTOR_BYTES = 512;
 const READ_AHEAD_KB = 128;
 const NODE_FOLDER = '/dev/';
+const SCSI_DISK = /^sd[a-z]+$/;
 
 /** All that tables may name by a node: attached devices in the order of their numbers, then mapped ones. */
-export function blockDevices({ devices, backings }: BlockMapper): BlockDevice[] {
+export function blockDevices(mapper: BlockMapper): BlockDevice[] {
+  const { devices, backings } = mapper;
   const nodes = backings.filter(({ word }) => word.startsWith(NODE_FOLDER));
   const nameOf = new Map(nodes.map(({ number, blockName }) => [number, blockName]));
   for (const device of devices) nameOf.set(device.number, `dm-${device.minor}`);
@@ -51,6 +56,7 @@ export function blockDevices({ devices, backings }: BlockMapper): BlockDevice[] 
       queue: node.queue,
       stats: node.diskStats(),
       mapped: undefined,
+      handler: SCSI_DISK.test(node.blockName) ? (mapper.hardwareHandlerOf(node) ?? 'detached') : undefined,
       slaves: [],
       holders: above(node.blockName),
     })),
@@ -64,6 +70,7 @@ export function blockDevices({ devices, backings }: BlockMapper): BlockDevice[] 
       queue: device.queue,
       stats: device.diskStats(),
       mapped: device,
+      handler: undefined,
       slaves: below(device),
       holders: above(`dm-${device.minor}`),
     })),
@@ -80,7 +87,7 @@ export function attributesOf(device: BlockDevice): Record<string, string> {
     ext_range: device.mapped ? '1' : '256',
     hidden: '0',
     inflight: `${String(device.inFlight).padStart(8)} ${'0'.padStart(8)}`,
-    range: device.blockName.startsWith('sd') ? '16' : '1',
+    range: SCSI_DISK.test(device.blockName) ? '16' : '1',
     removable: '0',
     ro: device.isReadOnly ? '1' : '0',
     size: String(device.sizeSectors),
@@ -92,6 +99,7 @@ export function attributesOf(device: BlockDevice): Record<string, string> {
   for (const name of device.holders) files[`holders/${name}/`] = '';
   if (device.hasRequests) files['mq/0/'] = '';
   if (device.mapped) Object.assign(files, mappedFiles(device.mapped));
+  if (device.handler !== undefined) files['device/dh_state'] = device.handler;
   for (const [name, value] of Object.entries(queueFiles(device))) files[`queue/${name}`] = value;
   return files;
 }

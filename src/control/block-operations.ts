@@ -1,11 +1,13 @@
 // What clients may ask of block devices, mapped or attached, by their names in `/sys/block`: what the kernel would show of
 // them there, the settings that it would take, holding one open.
 
-import type { DeviceMapper } from '../../bindings/index.ts';
+import { ArrayModel, type DeviceMapper } from '../../bindings/index.ts';
 import { attributesOf, type BlockDevice, blockDevices, isIgnored, settingOfFile } from './block-attributes.ts';
 import type { Operation } from './connection.ts';
 import { findDevice } from './find-device.ts';
 import { type BlockAttributesReply, ControlError } from './protocol.ts';
+
+const CPUS_MAX = 1024;
 
 export function blockOperations(mapper: DeviceMapper): Map<string, Operation> {
   return new Map<string, Operation>([
@@ -26,8 +28,34 @@ export function blockOperations(mapper: DeviceMapper): Map<string, Operation> {
         });
       },
     ],
+    [
+      'add_array',
+      (fields) => {
+        const ports = fields.texts('ports');
+        const groups = [{ id: 1, state: 'active/optimized' as const, ports }];
+        mapper.addArray(new ArrayModel({ groups, hasStates: fields.flag('hasStates') }));
+      },
+    ],
+    ['parameter', (fields) => parameter(mapper, fields.text('name'), fields.optionalNumber('value'))],
     ['bad_sectors', (fields) => setBadSectors(mapper, fields.text('switch'), fields.text('ranges'))],
   ]);
+}
+
+/** What applies to all multipath maps, by the names of the kernel's module; sets it where a value is given. */
+function parameter(mapper: DeviceMapper, name: string, value: number | undefined): { value: number } {
+  const parameters = mapper.multipath;
+  if (name === 'queue_if_no_path_timeout_secs') {
+    if (value !== undefined) parameters.queueIfNoPathTimeoutSecs = value;
+    return { value: parameters.queueIfNoPathTimeoutSecs };
+  }
+  if (name === 'cpus') {
+    if (value !== undefined && (value < 1 || value > CPUS_MAX)) {
+      throw new ControlError('EINVAL', `cpus: expected 1 to ${CPUS_MAX}`);
+    }
+    if (value !== undefined) parameters.cpus = value;
+    return { value: parameters.cpus };
+  }
+  throw new ControlError('ENOENT', `no parameter ${JSON.stringify(name)}: expected queue_if_no_path_timeout_secs or cpus`);
 }
 
 function allAttributes(mapper: DeviceMapper): BlockAttributesReply {

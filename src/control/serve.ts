@@ -13,6 +13,7 @@ import { KernelLog } from './kernel-log.ts';
 import { multipathOperations } from './multipath-operations.ts';
 import { deviceOperations } from './operations.ts';
 import { ControlServer } from './server.ts';
+import { transferOperations } from './transfer-operations.ts';
 import { traceOperations } from './trace-operations.ts';
 
 export interface ServeSettings {
@@ -52,6 +53,7 @@ export async function serve(settings: ServeSettings): Promise<void> {
     ...checkers.follow(deviceOperations(mapper, kernelLog)),
     ...multipathOperations(mapper, checkers),
     ...blockOperations(mapper),
+    ...transferOperations(mapper),
     ...ioOperations(mapper),
     ...traceOperations(mapper),
   ]);

@@ -2,12 +2,15 @@
 // What the script has written since the last look is obeyed; then every file gets what the server says.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { ControlClient } from '../../src/control/client.ts';
 import type { BlockAttributesReply, ControlError } from '../../src/control/protocol.ts';
 
 /** Files of a device that the script may write. */
 const WRITABLE = /^(queue\/(iosched\/.*|scheduler|nr_requests|nomerges|max_sectors_kb|write_cache|rotational|discard_max_bytes|iostats|add_random|rq_affinity|read_ahead_kb|wbt_lat_usec)|dm\/rq_based_seq_io_merge_deadline)$/;
+
+/** A setting of all multipath maps that the kernel has as a parameter of its module. */
+const PARAMETER = 'sys/module/dm_multipath/parameters/queue_if_no_path_timeout_secs';
 
 /** What became of a write: the name of an error, or nothing. */
 export type Refusal = string | undefined;
@@ -21,6 +24,7 @@ export class AttributeTree {
   readonly #attributes: Map<string, { readonly block: string; readonly attribute: string }> = new Map();
   /** What was refused before whoever wrote it could be told. */
   readonly #refused: Map<string, string> = new Map();
+  #parameter = '';
   readonly #folders: Set<string> = new Set();
   readonly #nodes: Map<string, string> = new Map();
 
@@ -31,6 +35,7 @@ export class AttributeTree {
       mkdirSync(join(root, folder), { recursive: true });
     }
     writeFileSync(join(root, 'dev/mapper/control'), '');
+    mkdirSync(join(root, dirname(PARAMETER)), { recursive: true });
   }
 
   /** The script's writes, then what the server says. */
@@ -41,6 +46,10 @@ export class AttributeTree {
 
   /** What has been written is set. */
   async obey(): Promise<void> {
+    const parameter = read(join(this.root, PARAMETER));
+    if (parameter !== undefined && parameter !== this.#parameter && /^\d+\n?$/.test(parameter)) {
+      await this.#client.request('parameter', { name: basename(PARAMETER), value: Number(parameter) });
+    }
     for (const [file, { block, attribute }] of this.#attributes) {
       if (!WRITABLE.test(attribute)) continue;
       const text = read(join(this.root, file));
@@ -80,6 +89,11 @@ export class AttributeTree {
 
   async show(): Promise<void> {
     const { devices } = await this.#client.request<BlockAttributesReply>('block_attributes');
+    const { value } = await this.#client.request<{ value: number }>('parameter', { name: basename(PARAMETER) });
+    if (this.#parameter !== `${value}\n`) {
+      this.#parameter = `${value}\n`;
+      writeFileSync(join(this.root, PARAMETER), this.#parameter);
+    }
     const files = new Set<string>();
     const folders = new Set<string>();
     const nodes = new Map<string, string>();

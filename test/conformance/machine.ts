@@ -19,6 +19,8 @@ const ERROR_TEXTS: Readonly<Record<string, string>> = {
   EINVAL: 'Invalid argument',
 };
 
+const CPUS = 2;
+
 export class Machine {
   readonly root: string;
   readonly socketPath: string;
@@ -44,7 +46,10 @@ export class Machine {
   }
 
   static async open(root: string, socketPath: string): Promise<Machine> {
-    return new Machine(root, socketPath, await ControlClient.open(socketPath));
+    const machine = new Machine(root, socketPath, await ControlClient.open(socketPath));
+    // as many as the recorded machine had
+    await machine.client.request('parameter', { name: 'cpus', value: CPUS });
+    return machine;
   }
 
   close(): void {

@@ -6,8 +6,11 @@ import { resolve } from 'node:path';
 import { ControlClient } from '../../src/control/client.ts';
 import { hasFailed, resultText } from '../../src/command/io.ts';
 import type { BlockAttributesReply, ControlError, IoReply } from '../../src/control/protocol.ts';
+import { dd } from './dd.ts';
 import type { Machine } from './machine.ts';
 import type { Asked } from './shell-server.ts';
+
+const READ_BYTES = 4096;
 
 type Program = (machine: Machine, asked: Asked) => Promise<number>;
 
@@ -238,12 +241,16 @@ async function scsiDebug(machine: Machine, asked: Asked): Promise<number> {
   const [count = '1', ...settings] = asked.words;
   const given = new Map(settings.map((setting) => setting.split('=') as [string, string]));
   const units = Math.max(Number(count), Number(given.get('max_luns') ?? 1) * Number(given.get('num_tgts') ?? 1));
+  const ports: string[] = [];
   for (let i = 0; i < units; i++) {
     const name = `sd${String.fromCharCode(97 + i)}`;
     const block = given.get('sector_size') === '4096' ? 4096 : 512;
     const word = `mem:scsi?size=${given.get('dev_size_mb') ?? 8}M&block=${block}&io_opt=524288&switch=${name}#${name}`;
     await machine.attach(`/dev/${name}`, word, `8:${16 * i}`, { maxSectors: 1024 });
+    ports.push(`/dev/${name}`);
   }
+  // its disks know nothing of asymmetric access
+  await machine.client.request('add_array', { ports, hasStates: false });
   await machine.tree.show();
   return 0;
 }
@@ -285,6 +292,22 @@ const blockdev: Program = async (machine, asked) => {
   return 0;
 };
 
+const isNode = (machine: Machine) => async (path: string): Promise<boolean> => (await deviceOf(machine, path)) !== undefined;
+
+/** dd, where a node takes part; the rest it does as well. */
+const runDd: Program = (machine, asked) => dd(machine, asked, isNode(machine));
+
+/** All of a node's bytes, as long as somebody reads them. */
+const readNode: Program = async (machine, asked) => {
+  const [node = ''] = asked.words;
+  for (let position = 0; !asked.signal.aborted; position += READ_BYTES) {
+    const { data } = await machine.client.request<{ data: string }>('read', { node, position, length: READ_BYTES });
+    if (data === '') break;
+    asked.print(Buffer.from(data, 'base64'));
+  }
+  return 0;
+};
+
 const nothing: Program = async () => 0;
 
 export const PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([
@@ -309,6 +332,8 @@ export const PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([
   ['losetup', losetup],
   ['blockdev', blockdev],
   ['udevadm', nothing],
+  ['dd', runDd],
+  ['read-node', readNode],
 ]);
 
 /** Those that scripts call as programs. */

@@ -1,6 +1,6 @@
 // Does what a case printed agree with its transcript?
 
-import { normalised } from './normalisation.ts';
+import { deviceOf, grouped, normalised } from './normalisation.ts';
 
 export interface Verdict {
   readonly isGood: boolean;
@@ -18,7 +18,7 @@ const CONTEXT_LINES = 2;
 export function judge(name: string, transcript: string, printed: string): Verdict {
   const [should, did] = [normalised(transcript), normalised(printed)];
   if (!name.startsWith('trace-')) {
-    const steps = compare(should, did);
+    const steps = compare(grouped(should), grouped(did));
     return { isGood: steps.every(({ mark }) => mark === ' '), ...counted(steps, should), difference: excerpt(steps) };
   }
   const steps = byDevice(should, did).flatMap(([one, other]) => compare(one, other));
@@ -32,11 +32,6 @@ function byDevice(should: readonly string[], did: readonly string[]): [string[],
   const keys = [...new Set([...should, ...did].map(deviceOf))];
   const of = (lines: readonly string[], key: string): string[] => lines.filter((line) => deviceOf(line) === key);
   return keys.map((key) => [of(should, key), of(did, key)]);
-}
-
-/** `rq_issue: nullb0 R …` is of nullb0. */
-function deviceOf(line: string): string {
-  return /^(?:bio|rq|getrq|split)\w*: (\S+) /.exec(line)?.[1] ?? '';
 }
 
 interface Step {
