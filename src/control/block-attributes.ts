@@ -9,7 +9,7 @@ export interface BlockDevice {
   readonly blockName: string;
   /** `MAJOR:MINOR`. */
   readonly number: string;
-  readonly sizeSectors: number;
+  readonly sizeSectors: bigint;
   readonly isReadOnly: boolean;
   /** It makes requests of bios. */
   readonly hasRequests: boolean;
@@ -49,7 +49,7 @@ export function blockDevices(mapper: BlockMapper): BlockDevice[] {
     ...nodes.map((node) => ({
       blockName: node.blockName,
       number: node.number,
-      sizeSectors: Math.ceil(node.sizeBytes / SECTOR_BYTES),
+      sizeSectors: BigInt(Math.ceil(node.sizeBytes / SECTOR_BYTES)),
       isReadOnly: node.isReadOnly,
       hasRequests: node.isRequestStackable,
       inFlight: node.inFlight,
@@ -63,7 +63,7 @@ export function blockDevices(mapper: BlockMapper): BlockDevice[] {
     ...devices.map((device) => ({
       blockName: `dm-${device.minor}`,
       number: device.number,
-      sizeSectors: Math.ceil(device.size / SECTOR_BYTES),
+      sizeSectors: device.exactSectors,
       isReadOnly: device.isReadOnly,
       hasRequests: device.tableType === 'request',
       inFlight: device.inFlight,

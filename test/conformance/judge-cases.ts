@@ -1,14 +1,9 @@
 // Runs recorded cases, several at once, and judges each.
 
 import { runCase } from './case-run.ts';
+import type { RecordedCase } from './recorded-cases.ts';
 import { outOfScope } from './scope.ts';
 import { judge, type Verdict } from './verdict.ts';
-
-export interface RecordedCase {
-  readonly name: string;
-  readonly script: string;
-  readonly transcript: string;
-}
 
 export interface CaseResult {
   readonly name: string;

@@ -31,6 +31,8 @@ export class Machine {
   readonly trace: BlockTrace;
   /** Lines of the kernel that nobody has seen yet. */
   kernelLines: string[] = [];
+  /** Programs that do I/O now. */
+  running = 0;
   #cursor = 0;
   /** One look after the other: commands of the script may run side by side. */
   #looking: Promise<void> = Promise.resolve();
@@ -67,6 +69,12 @@ export class Machine {
     }
     const words = asked.words.map((word) => this.inside(word));
     return program(this, { ...asked, words });
+  }
+
+  /** One more program does I/O, until this is disposed of. */
+  runs(): Disposable {
+    this.running++;
+    return { [Symbol.dispose]: () => void this.running-- };
   }
 
   /** A path of the script as the recorded machine had it. */

@@ -8,23 +8,11 @@
 // A difference is shown for each failure, then what is out of scope and why; the last line is `N passed, N failed`. Exit
 // status: 0 good, 1 something failed, 2 wrong usage.
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { repositoryFolder } from '../support/skip.ts';
-import { type CaseResult, judgeCases, type RecordedCase } from './judge-cases.ts';
-
-function casesOf(folder: string): RecordedCase[] {
-  return readdirSync(folder)
-    .sort()
-    .map((name) => ({ name, folder: join(folder, name) }))
-    .filter(({ folder: one }) => existsSync(join(one, 'script.sh')) && existsSync(join(one, 'transcript.txt')))
-    .map(({ name, folder: one }) => ({
-      name,
-      script: readFileSync(join(one, 'script.sh'), 'utf8'),
-      transcript: readFileSync(join(one, 'transcript.txt'), 'utf8'),
-    }));
-}
+import { type CaseResult, judgeCases } from './judge-cases.ts';
+import { casesOf } from './recorded-cases.ts';
 
 function report({ name, verdict, reason, seconds, printed }: CaseResult, isShown: boolean): string {
   const time = `${seconds.toFixed(1)} s`;

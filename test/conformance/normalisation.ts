@@ -33,6 +33,11 @@ export const RULES: readonly Rule[] = [
   },
   { why: 'rqdm has its hardware handlers from the start', pattern: /^kmsg: \w+: device handler registered$/ },
   {
+    why: 'timing: samples every half second of a device that is up for a second and down for a second',
+    pattern: /^(?=.*up)(?=.*DOWN)(?:(?:up|DOWN) ){4,}$/,
+    replacement: '(up and DOWN)',
+  },
+  {
     why: 'versions',
     pattern: /^((?:Library|Driver) version: +)\S.*$/,
     replacement: '$1(version)',

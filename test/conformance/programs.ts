@@ -3,6 +3,7 @@
 import { dmsetup } from '../../src/dmsetup/dmsetup.ts';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ControlClient } from '../../src/control/client.ts';
 import { hasFailed, resultText } from '../../src/command/io.ts';
 import type { BlockAttributesReply, ControlError, IoReply } from '../../src/control/protocol.ts';
@@ -11,6 +12,8 @@ import type { Machine } from './machine.ts';
 import type { Asked } from './shell-server.ts';
 
 const READ_BYTES = 4096;
+
+const SETTLE_MS = 150;
 
 type Program = (machine: Machine, asked: Asked) => Promise<number>;
 
@@ -68,6 +71,7 @@ async function iogen(machine: Machine, asked: Asked): Promise<number> {
   const [priorityClass, level = '4'] = asked.priority.split(':');
   const priority = CLASSES[Number(priorityClass)] ?? '';
   using client = await ControlClient.open(machine.socketPath);
+  using _running = machine.runs();
   asked.signal.addEventListener('abort', () => client.close());
   const options = {
     completionOrder: flags.includes('o'),
@@ -119,6 +123,8 @@ const sync: Program = async (machine) => {
 };
 
 const kmsg: Program = async (machine, asked) => {
+  // what the last command has set off under I/O that runs beside it
+  if (machine.running > 0) await sleep(SETTLE_MS);
   await machine.readKernelLog();
   asked.print(machine.kernelLines.splice(0).map((line) => `kmsg: ${line}\n`).join(''));
   return 0;
@@ -256,8 +262,6 @@ async function scsiDebug(machine: Machine, asked: Asked): Promise<number> {
 }
 
 const BLOCKDEV_FIELDS: Readonly<Record<string, (attribute: (name: string) => number) => number>> = {
-  '--getsz': (attribute) => attribute('size'),
-  '--getsize': (attribute) => attribute('size'),
   '--getss': (attribute) => attribute('queue/logical_block_size'),
   '--getbsz': () => 4096,
   '--getpbsz': (attribute) => attribute('queue/physical_block_size'),
@@ -281,6 +285,10 @@ const blockdev: Program = async (machine, asked) => {
       return 1;
     }
     for (const question of questions) {
+      if (question === '--getsz' || question === '--getsize') {
+        asked.print(`${device.attributes['size']}\n`);
+        continue;
+      }
       if (question === '--getsize64') {
         asked.print(`${BigInt(device.attributes['size'] ?? '0') * 512n}\n`);
         continue;
