@@ -127,10 +127,7 @@ function badString(code: string): RqdmError {
 }
 
 function checkName(name: string): void {
-  const isBad =
-    name === '' ||
-    Buffer.byteLength(name) > NAME_BYTES_MAX ||
-    name.includes('/');
+  const isBad = name === '' || Buffer.byteLength(name) > NAME_BYTES_MAX || name.includes('/');
   if (!isBad) return;
   throw new RqdmError(
     'ERR_RQDM_NAME',

@@ -198,5 +198,8 @@ export function settingOfFile(file: string): string | undefined {
 
 /** Written, but without any effect, as in the kernel. */
 export function isIgnored(file: string): boolean {
-  return file === 'dm/rq_based_seq_io_merge_deadline' || ['iostats', 'rq_affinity', 'add_random', 'read_ahead_kb'].some((name) => file === `queue/${name}`);
+  return (
+    file === 'dm/rq_based_seq_io_merge_deadline' ||
+    ['iostats', 'rq_affinity', 'add_random', 'read_ahead_kb'].some((name) => file === `queue/${name}`)
+  );
 }

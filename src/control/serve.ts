@@ -13,8 +13,8 @@ import { KernelLog } from './kernel-log.ts';
 import { multipathOperations } from './multipath-operations.ts';
 import { deviceOperations } from './operations.ts';
 import { ControlServer } from './server.ts';
-import { transferOperations } from './transfer-operations.ts';
 import { traceOperations } from './trace-operations.ts';
+import { transferOperations } from './transfer-operations.ts';
 
 export interface ServeSettings {
   readonly socketPath: string;

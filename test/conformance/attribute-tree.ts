@@ -7,7 +7,8 @@ import type { ControlClient } from '../../src/control/client.ts';
 import type { BlockAttributesReply, ControlError } from '../../src/control/protocol.ts';
 
 /** Files of a device that the script may write. */
-const WRITABLE = /^(queue\/(iosched\/.*|scheduler|nr_requests|nomerges|max_sectors_kb|write_cache|rotational|discard_max_bytes|iostats|add_random|rq_affinity|read_ahead_kb|wbt_lat_usec)|dm\/rq_based_seq_io_merge_deadline)$/;
+const WRITABLE =
+  /^(queue\/(iosched\/.*|scheduler|nr_requests|nomerges|max_sectors_kb|write_cache|rotational|discard_max_bytes|iostats|add_random|rq_affinity|read_ahead_kb|wbt_lat_usec)|dm\/rq_based_seq_io_merge_deadline)$/;
 
 /** A setting of all multipath maps that the kernel has as a parameter of its module. */
 const PARAMETER = 'sys/module/dm_multipath/parameters/queue_if_no_path_timeout_secs';

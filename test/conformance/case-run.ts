@@ -1,7 +1,17 @@
 // Runs the script of one case in bash against a server of its own; what it printed is the outcome.
 
 import { spawn } from 'node:child_process';
-import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Machine } from './machine.ts';
@@ -23,7 +33,8 @@ export interface RunSettings {
 }
 
 /** Words of a script that are places of the machine, but for those that every process has. */
-const PLACES = /(?<![\w\\/.}-])\/(?:sys|tmp|run|mnt)(?=\/|\b)|(?<![\w\\/.}-])\/dev\/(?!(?:null|zero|full|random|urandom|tty|stdin|stdout|stderr|fd|tcp|udp|shm)\b)|(?<![\w\\/.}-])\/lib\/dm\.sh\b|(?<![\w\\/.}-])\/proc\/(?:partitions|diskstats)\b/g;
+const PLACES =
+  /(?<![\w\\/.}-])\/(?:sys|tmp|run|mnt)(?=\/|\b)|(?<![\w\\/.}-])\/dev\/(?!(?:null|zero|full|random|urandom|tty|stdin|stdout|stderr|fd|tcp|udp|shm)\b)|(?<![\w\\/.}-])\/lib\/dm\.sh\b|(?<![\w\\/.}-])\/proc\/(?:partitions|diskstats)\b/g;
 const IS_NODE = /(?<=(?:\[|\[\[|test) (?:! )?)-b (?=\S*\/dev\/)/g;
 const READERS = ['cat', 'cksum', 'cmp', 'head', 'hexdump', 'md5sum', 'od', 'sha1sum', 'sha256sum', 'strings', 'tail', 'xxd'];
 
@@ -36,7 +47,8 @@ export async function runCase(script: string, settings: RunSettings): Promise<Ou
   const folder = mkdtempSync(join(tmpdir(), 'rqdm-conformance-'));
   const root = join(folder, 'root');
   const sources = join(settings.repository, 'test/conformance');
-  for (const place of ['tmp', 'run', 'mnt', 'lib', 'dev', 'sys', 'programs']) mkdirSync(join(place === 'programs' ? folder : root, place), { recursive: true });
+  for (const place of ['tmp', 'run', 'mnt', 'lib', 'dev', 'sys', 'programs'])
+    mkdirSync(join(place === 'programs' ? folder : root, place), { recursive: true });
   writeFileSync(join(root, 'lib/dm.sh'), '');
   layPrograms(join(folder, 'programs'), join(sources, 'programs'));
   const socketPath = join(folder, 'control');
@@ -49,7 +61,11 @@ export async function runCase(script: string, settings: RunSettings): Promise<Ou
     const isTimedOut = await runBash(file, folder, root, shell, machine, settings.timeoutMs);
     machine.close();
     const printed = readFileSync(join(folder, 'printed'), 'latin1').replaceAll(root, '').replaceAll(`${file}: `, 'bash: ');
-    return { printed: Buffer.from(printed, 'latin1').toString('utf8'), isTimedOut, serverErrors: readFileSync(join(folder, 'server.log'), 'utf8') };
+    return {
+      printed: Buffer.from(printed, 'latin1').toString('utf8'),
+      isTimedOut,
+      serverErrors: readFileSync(join(folder, 'server.log'), 'utf8'),
+    };
   } finally {
     await server.stop();
     if (process.env['RQDM_CONFORMANCE_KEEP'] === undefined) rmSync(folder, { recursive: true, force: true });
@@ -67,7 +83,14 @@ function layPrograms(to: string, from: string): void {
   chmodSync(to, 0o755);
 }
 
-function runBash(file: string, folder: string, root: string, shell: ShellServer, machine: Machine, timeoutMs: number): Promise<boolean> {
+function runBash(
+  file: string,
+  folder: string,
+  root: string,
+  shell: ShellServer,
+  machine: Machine,
+  timeoutMs: number,
+): Promise<boolean> {
   const printed = openSync(join(folder, 'printed'), 'a');
   const child = spawn('bash', [file], {
     cwd: root,
@@ -114,9 +137,13 @@ interface RunningServer {
 
 async function startServer(repository: string, socketPath: string, logFile: string): Promise<RunningServer> {
   const log = openSync(logFile, 'a');
-  const child = spawn(process.execPath, [join(repository, 'build/src/cli.js'), 'serve', '--control', socketPath, '--devices', '64'], {
-    stdio: ['ignore', 'pipe', log],
-  });
+  const child = spawn(
+    process.execPath,
+    [join(repository, 'build/src/cli.js'), 'serve', '--control', socketPath, '--devices', '64'],
+    {
+      stdio: ['ignore', 'pipe', log],
+    },
+  );
   closeSync(log);
   const ended = new Promise<void>((resolve) => child.on('exit', () => resolve()));
   await new Promise<void>((resolve, reject) => {

@@ -6,7 +6,11 @@ import type { Machine } from './machine.ts';
 import type { Asked } from './shell-server.ts';
 
 const SIZES: Readonly<Record<string, number>> = { '': 1, c: 1, w: 2, b: 512, k: 1024, K: 1024, M: 2 ** 20, G: 2 ** 30 };
-const TEXTS: Readonly<Record<string, string>> = { EINVAL: 'Invalid argument', ENOSPC: 'No space left on device', EIO: 'Input/output error' };
+const TEXTS: Readonly<Record<string, string>> = {
+  EINVAL: 'Invalid argument',
+  ENOSPC: 'No space left on device',
+  EIO: 'Input/output error',
+};
 
 /** A request's line is no longer than so. */
 const PIECE_BYTES = 512 * 1024;
@@ -55,7 +59,12 @@ interface Source {
 }
 
 /** As with O_DSYNC: a write with FUA where it is direct, and a flush behind it. */
-async function writeToNode(machine: Machine, { to, isDirect, isSynchronous }: Wanted, position: number, data: Buffer): Promise<void> {
+async function writeToNode(
+  machine: Machine,
+  { to, isDirect, isSynchronous }: Wanted,
+  position: number,
+  data: Buffer,
+): Promise<void> {
   for (let at = 0; at < data.length; at += PIECE_BYTES) {
     const piece = data.subarray(at, at + PIECE_BYTES);
     const fields = { node: to, position: position + at, data: piece.toString('base64') };
@@ -94,9 +103,22 @@ export async function dd(machine: Machine, asked: Asked, isNode: (path: string) 
     asked.complain(`dd: failed to open '${path}': No such file or directory\n`);
     return 1;
   };
-  if (wanted.from.startsWith('/dev/') && !/^\/dev\/(zero|null|urandom|fd\/.*)$/.test(wanted.from) && !(await isNode(wanted.from))) return missing(wanted.from);
-  if (wanted.to.startsWith('/dev/') && !/^\/dev\/(null|fd\/.*)$/.test(wanted.to) && !(await isNode(wanted.to))) return missing(wanted.to);
-  const source = wanted.from === '/dev/zero' ? ZERO : (await isNode(wanted.from)) ? nodeSource(machine, wanted.from, wanted.isDirect) : wanted.from === '' ? textSource(Buffer.from(await asked.readStandardInput())) : fileSource(rooted(wanted.from));
+  if (
+    wanted.from.startsWith('/dev/') &&
+    !/^\/dev\/(zero|null|urandom|fd\/.*)$/.test(wanted.from) &&
+    !(await isNode(wanted.from))
+  )
+    return missing(wanted.from);
+  if (wanted.to.startsWith('/dev/') && !/^\/dev\/(null|fd\/.*)$/.test(wanted.to) && !(await isNode(wanted.to)))
+    return missing(wanted.to);
+  const source =
+    wanted.from === '/dev/zero'
+      ? ZERO
+      : (await isNode(wanted.from))
+        ? nodeSource(machine, wanted.from, wanted.isDirect)
+        : wanted.from === ''
+          ? textSource(Buffer.from(await asked.readStandardInput()))
+          : fileSource(rooted(wanted.from));
   try {
     return await copy(machine, asked, wanted, source, await isNode(wanted.to), rooted(wanted.to));
   } finally {
@@ -108,9 +130,19 @@ function textSource(text: Buffer): Source {
   return { read: async (position, length) => text.subarray(position, position + length), close: () => {} };
 }
 
-async function copy(machine: Machine, asked: Asked, wanted: Wanted, source: Source, isToNode: boolean, to: string): Promise<number> {
+async function copy(
+  machine: Machine,
+  asked: Asked,
+  wanted: Wanted,
+  source: Source,
+  isToNode: boolean,
+  to: string,
+): Promise<number> {
   const output = isToNode || to === '' || to === '/dev/null' ? undefined : openSync(to, wanted.seek > 0 ? 'r+' : 'w');
-  const [full, partial] = [{ in: 0, out: 0 }, { in: 0, out: 0 }];
+  const [full, partial] = [
+    { in: 0, out: 0 },
+    { in: 0, out: 0 },
+  ];
   let [status, bytes] = [0, 0];
   for (let at = 0; at < wanted.count; at++) {
     let data: Buffer;

@@ -6,10 +6,10 @@ import { readlinkSync } from 'node:fs';
 import { ControlClient } from '../../src/control/client.ts';
 import type { ControlError, KernelLogReply } from '../../src/control/protocol.ts';
 import { AttributeTree } from './attribute-tree.ts';
+import { BlockTrace } from './block-trace.ts';
 import { HeldNodes } from './held-nodes.ts';
 import { NullBlocks } from './null-blocks.ts';
 import { PROGRAMS } from './programs.ts';
-import { BlockTrace } from './block-trace.ts';
 import type { Asked } from './shell-server.ts';
 
 /** How the kernel's shell tells of a write that was refused. */

@@ -111,7 +111,8 @@ export class NullBlocks {
     const text = readFileSync(this.#file(name, attribute), 'utf8').trim();
     const before = block.values.get(attribute);
     if (text === before) return true;
-    const isTaken = attribute === 'badblocks' ? await this.#setBad(name, block, text) : await this.#set(name, block, attribute, text);
+    const isTaken =
+      attribute === 'badblocks' ? await this.#setBad(name, block, text) : await this.#set(name, block, attribute, text);
     if (isTaken && attribute !== 'badblocks') block.values.set(attribute, text);
     writeFileSync(this.#file(name, attribute), `${block.values.get(attribute)}\n`);
     return isTaken;

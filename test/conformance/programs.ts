@@ -1,12 +1,12 @@
 // The programs and helpers that a script calls on its machine.
 
-import { dmsetup } from '../../src/dmsetup/dmsetup.ts';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ControlClient } from '../../src/control/client.ts';
 import { hasFailed, resultText } from '../../src/command/io.ts';
+import { ControlClient } from '../../src/control/client.ts';
 import type { BlockAttributesReply, ControlError, IoReply } from '../../src/control/protocol.ts';
+import { dmsetup } from '../../src/dmsetup/dmsetup.ts';
 import { dd } from './dd.ts';
 import type { Machine } from './machine.ts';
 import type { Asked } from './shell-server.ts';
@@ -126,7 +126,12 @@ const kmsg: Program = async (machine, asked) => {
   // what the last command has set off under I/O that runs beside it
   if (machine.running > 0) await sleep(SETTLE_MS);
   await machine.readKernelLog();
-  asked.print(machine.kernelLines.splice(0).map((line) => `kmsg: ${line}\n`).join(''));
+  asked.print(
+    machine.kernelLines
+      .splice(0)
+      .map((line) => `kmsg: ${line}\n`)
+      .join(''),
+  );
   return 0;
 };
 
@@ -300,7 +305,10 @@ const blockdev: Program = async (machine, asked) => {
   return 0;
 };
 
-const isNode = (machine: Machine) => async (path: string): Promise<boolean> => (await deviceOf(machine, path)) !== undefined;
+const isNode =
+  (machine: Machine) =>
+  async (path: string): Promise<boolean> =>
+    (await deviceOf(machine, path)) !== undefined;
 
 /** dd, where a node takes part; the rest it does as well. */
 const runDd: Program = (machine, asked) => dd(machine, asked, isNode(machine));
@@ -345,4 +353,14 @@ export const PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([
 ]);
 
 /** Those that scripts call as programs. */
-export const PROGRAM_NAMES: readonly string[] = ['dmsetup', 'dmstats', 'iogen', 'dmesg', 'modprobe', 'rmmod', 'losetup', 'blockdev', 'udevadm'];
+export const PROGRAM_NAMES: readonly string[] = [
+  'dmsetup',
+  'dmstats',
+  'iogen',
+  'dmesg',
+  'modprobe',
+  'rmmod',
+  'losetup',
+  'blockdev',
+  'udevadm',
+];

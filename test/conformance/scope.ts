@@ -10,10 +10,19 @@ interface Missing {
 const COMMAND = '(?:^|[;&|("\'`{]|\\$\\()\\s*(?:timeout (?:-k \\S+ )?\\S+ )?';
 
 const MISSING: readonly Missing[] = [
-  { what: 'mounts a file system', sign: new RegExp(`${COMMAND}(?:mount|umount|mkfs\\S*|mke2fs|e2fsck|fsck\\S*|fsfreeze)\\b`, 'm') },
+  {
+    what: 'mounts a file system',
+    sign: new RegExp(`${COMMAND}(?:mount|umount|mkfs\\S*|mke2fs|e2fsck|fsck\\S*|fsfreeze)\\b`, 'm'),
+  },
   { what: 'sends SCSI commands by ioctl', sign: new RegExp(`${COMMAND}(?:sg_\\w+|sdparm|blkdiscard --secure)\\b`, 'm') },
-  { what: "loads a kernel module for a target that rqdm hasn't", sign: /\bmodprobe (?:-\S+ )*dm[-_](?!multipath|mod\b|round|queue|service|historical|io|dust|flakey|delay|zero|linear|striped?|switch|unstripe)\w+/ },
-  { what: 'sets a parameter of a kernel module', sign: /\/sys\/module\/(?!dm_multipath\/parameters\/queue_if_no_path_timeout_secs)/ },
+  {
+    what: "loads a kernel module for a target that rqdm hasn't",
+    sign: /\bmodprobe (?:-\S+ )*dm[-_](?!multipath|mod\b|round|queue|service|historical|io|dust|flakey|delay|zero|linear|striped?|switch|unstripe)\w+/,
+  },
+  {
+    what: 'sets a parameter of a kernel module',
+    sign: /\/sys\/module\/(?!dm_multipath\/parameters\/queue_if_no_path_timeout_secs)/,
+  },
 ];
 
 /** Why a script is out of scope; undefined: it isn't. */

@@ -100,7 +100,15 @@ class Conversation {
     if (fields.length < FIELDS + words && !(words === 0 && fields.length >= FIELDS)) return;
     this.#isAsked = true;
     this.#received = last;
-    const [key, program, folder, pid, cpus, priority, mangling] = fields as [string, string, string, string, string, string, string];
+    const [key, program, folder, pid, cpus, priority, mangling] = fields as [
+      string,
+      string,
+      string,
+      string,
+      string,
+      string,
+      string,
+    ];
     if (key !== this.#key) {
       this.#socket.destroy();
       return;
