@@ -28,7 +28,7 @@ _ask() {
 _own=1
 _before() {
   [ "$_own" = 1 ] && return
-  case ${FUNCNAME[1]} in echo | printf) return ;; esac
+  case ${FUNCNAME[1]} in echo | printf | _wrote) return ;; esac
   _own=1
   _ask sync
   _own=
@@ -132,18 +132,25 @@ infl() {
   done
 }
 
-# A value that the kernel would refuse is refused where it is written.
+# A value that the kernel would refuse is refused where it is written. (The copy of the descriptor keeps its place while
+# the question is asked, for which bash borrows that of standard output.)
+_wrote() {
+  local _own=1 to_file rc
+  exec {to_file}>&1
+  _ask wrote "$1" "$to_file"
+  rc=$?
+  exec {to_file}>&-
+  return "$rc"
+}
 echo() {
   builtin echo "$@" || return
   [ -f /dev/stdout ] && [ "$_own" != 1 ] || return 0
-  local _own=1
-  _ask wrote echo
+  _wrote echo
 }
 printf() {
   builtin printf "$@" || return
   [ "$_own" != 1 ] && [ -f /dev/stdout ] || return 0
-  local _own=1
-  _ask wrote printf
+  _wrote printf
 }
 rmdir() {
   local _own=1

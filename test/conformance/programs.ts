@@ -142,7 +142,7 @@ const clearKmsg: Program = async (machine) => {
 };
 
 const wrote: Program = async (machine, asked) => {
-  const refusal = await machine.wrote(asked.pid);
+  const refusal = await machine.wrote(asked.pid, asked.words[1] ?? '1');
   if (refusal === undefined) return 0;
   asked.complain(`bash: ${asked.words[0]}: write error: ${refusal}\n`);
   return 1;
