@@ -77,7 +77,11 @@ test('a discard of more ranges than half of all bios reaches the path whole', as
   const places = Array.from({ length: 50 }, (_, index) => 1024 * index);
   await Promise.all(places.map((position) => device.discard(position, 512)));
   const read = await device.read(0, 65536);
-  for (const position of places) assert.ok(read.subarray(position, position + 512).every((byte) => byte === 0), `at ${position}`);
+  for (const position of places)
+    assert.ok(
+      read.subarray(position, position + 512).every((byte) => byte === 0),
+      `at ${position}`,
+    );
   assert.is(Buffer.compare(read.subarray(51_200), pattern(1, 65536).subarray(51_200)), 0);
 });
 
