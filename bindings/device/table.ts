@@ -193,8 +193,8 @@ export class LoadedTable {
       options.check(lines, decided);
       // limits are told of at the first load and at each swap, as the kernel does
       const warn: WarningSink = options.type === undefined ? (line) => host.kernelLog(line) : () => {};
-      checkMaps(lines, devices, decided);
       const stacked = stackTable(lines, host, warn);
+      checkMaps(lines, devices, decided);
       checkLevel(devices);
       table = new LoadedTable(host, lines, devices, decided, stacked, timers, isReadOnly);
       return table;
