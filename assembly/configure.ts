@@ -17,6 +17,7 @@ import {
   SETTING_FRONT_MERGES,
   SETTING_HAS_CACHE,
   SETTING_HAS_FUA,
+  SETTING_IN_TURN,
   SETTING_INSTANT,
   SETTING_KERNEL_PLUG_ORDER,
   SETTING_KYBER_READ_LATENCY,
@@ -202,6 +203,9 @@ export function configureDevice(id: u32, setting: u32, value: u32): bool {
       break;
     case SETTING_NO_PLUG:
       device.isUnplugged = value;
+      break;
+    case SETTING_IN_TURN:
+      device.isInTurn = value;
       break;
     case SETTING_PULL_EARLY:
       device.isPullingEarly = value;

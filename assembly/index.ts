@@ -3,6 +3,8 @@ import {
   ANSWER_BYTES,
   COMPLETE_BYTES,
   DECISION_BYTES,
+  FAILURE_BYTES,
+  FAILURES,
   FILL_BYTES,
   HEADER_ADDRESS,
   HEADER_ANSWER,
@@ -10,6 +12,7 @@ import {
   HEADER_BYTES_USED,
   HEADER_COMPLETE,
   HEADER_DECISION_CAPACITY,
+  HEADER_FAILURE,
   HEADER_FILL,
   HEADER_ISSUE,
   HEADER_SEGMENT,
@@ -110,6 +113,8 @@ export function initialise(
   at += <usize>fillsMax(bios) * FILL_BYTES;
   const decisionsAt = at;
   at += <usize>(4 * DECISIONS + RELEASES) * DECISION_BYTES;
+  const failureAt = at;
+  at += <usize>FAILURES * FAILURE_BYTES;
   const traceAt = at;
   at += <usize>traceRecords * TRACE_BYTES;
   const regionsAt = at;
@@ -135,6 +140,7 @@ export function initialise(
   setHeader(HEADER_ANSWER, <u32>answerAt);
   setHeader(HEADER_ANSWER_CAPACITY, records);
   setHeader(HEADER_FILL, <u32>fillAt);
+  setHeader(HEADER_FAILURE, <u32>failureAt);
   setHeader(HEADER_TRACE, <u32>traceAt);
   setHeader(HEADER_TRACE_CAPACITY, traceRecords);
   setHeader(HEADER_DECISION_CAPACITY, DECISIONS);

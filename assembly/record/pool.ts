@@ -1,4 +1,5 @@
 import {
+  DEVICE_BACKING,
   ELEVATOR_KYBER,
   FLAG_SYNC,
   HEADER_BIOS_FREE,
@@ -122,6 +123,8 @@ export function allocateRequest(device: Device, bio: Bio): Request {
   if (isLimited && device.asyncHeld >= device.asyncMax) return changetype<Request>(0);
   const own = ownRequests(device);
   if (own >= device.requestsMax) return changetype<Request>(0);
+  if (device.isInTurn && !device.elevator && device.kind == DEVICE_BACKING && own >= device.depth)
+    return changetype<Request>(0);
   if (!root().requestsShared) {
     const used = device.requests - device.requestsShared;
     // a queue that has none may have the last: clones that come from above without pause must not starve it

@@ -26,7 +26,8 @@ import { freeBio, freeRequest } from '../record/pool';
 import { Request, STEP_BEGUN, topOf } from '../record/request';
 import { goBack } from '../record/requeue';
 import { header, root, setHeader } from '../record/root';
-import { diskAdvances, diskEnds } from '../stats/disk';
+import { diskAdvances, diskEnds, diskEndsBio, diskFlushed } from '../stats/disk';
+import { requestFailed } from '../stats/failures';
 import { observe } from '../stats/histogram';
 import { regionsAdvance, regionsEnd } from '../stats/regions';
 import { trace, tracedOf } from '../stats/trace';
@@ -35,6 +36,9 @@ import { trace, tracedOf } from '../stats/trace';
 export function complete(request: Request): void {
   const device = request.device;
   if (request.status != STATUS_OK) {
+    if (device.kind != DEVICE_BACKING || request.operation == OPERATION_FLUSH) {
+      requestFailed(device, request, request.goodSectors, request.status);
+    }
     const rest = restOf(request);
     if (rest) {
       endFront(request, rest);
@@ -46,6 +50,7 @@ export function complete(request: Request): void {
   }
   observe(device, HISTOGRAM_QUEUE_TO_COMPLETE, root().now - request.queuedAt);
   if (request.operation != OPERATION_FLUSH) diskEnds(device, request.operation, request.sectors, request.queuedAt);
+  else diskFlushed(device, request.queuedAt);
   regionsEnd(device, request.operation, request.sector, request.sectors, request.queuedAt);
   let good: u32 = request.status == STATUS_OK ? <u32>-1 : request.goodSectors;
   let bio = request.bioHead;
@@ -191,7 +196,7 @@ export function retire(bio: Bio, isPart: bool): void {
     const isShare = isPart && bio.sector == bio.parent.sector;
     if (!isPart) {
       trace(TRACE_COMPLETE, device, tracedOf(bio.operation, bio.flags), bio.sector, bio.sectors, bio.status);
-      diskEnds(device, bio.operation, bio.sectors, bio.submittedAt);
+      diskEndsBio(device, bio.operation, bio.sectors, bio.submittedAt);
     }
     if (isPart && !isShare) diskAdvances(device, bio.operation, bio.sectors);
     if (!isShare) regionsEnd(device, bio.operation, bio.sector, bio.sectors, bio.submittedAt);

@@ -8,6 +8,7 @@ import { PathPool } from '../path/pool.ts';
 import { isBackingWord } from '../path/word.ts';
 import { multipath } from '../table/builders.ts';
 import { quoteWord } from '../table/print.ts';
+import type { ArrayModel } from '../target/multipath/hardware-handler/array-model.ts';
 import type { HandlerType } from '../target/multipath/hardware-handler/handler.ts';
 import { HardwareHandlerRegistry } from '../target/multipath/hardware-handler/registry.ts';
 import { MultipathParameters } from '../target/multipath/parameters.ts';
@@ -86,6 +87,7 @@ export class DeviceMapper implements AsyncDisposable {
     this.time = options.time ?? new RealTime();
     this.#pump = new Pump(this.#core, this.#arena, this.time);
     this.#pump.tracer.attach(this, (id) => this.#byId[id]?.number ?? '?');
+    this.#pump.failures.attach(options.log, (id) => this.#byId[id]);
     this.multipath.queueIfNoPathTimeoutSecs = options.queueIfNoPathTimeoutSecs ?? 0;
     this.#targets = new TargetRegistry(builtInTargets(this.#selectors, this.#handlers, this.multipath));
     this.#extents = new ExtentPool(this.limits.extents);
@@ -259,6 +261,16 @@ export class DeviceMapper implements AsyncDisposable {
 
   registerHardwareHandler(type: HandlerType): void {
     this.#handlers.registerHandler(type);
+  }
+
+  /** Hardware handlers find this array behind the words that it names as its ports. */
+  addArray(array: ArrayModel): void {
+    this.#handlers.addArray(array);
+  }
+
+  /** The hardware handler that is attached to a backing device; undefined: none. */
+  hardwareHandlerOf(device: BackingView): string | undefined {
+    return device instanceof BackingDevice ? this.#handlers.attachedTo(device)?.name : undefined;
   }
 
   /** Makes the paths of words with `switch=NAME` fail, or mends them. */

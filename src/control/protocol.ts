@@ -162,6 +162,19 @@ export interface TopologyReply {
     | null;
 }
 
+/** The reply to `block_attributes`. */
+export interface BlockAttributesReply {
+  readonly devices: readonly {
+    /** As in `/sys/block`. */
+    readonly blockName: string;
+    readonly number: string;
+    /** The name of a mapped device. */
+    readonly mappedName?: string;
+    /** Files below its folder, without the line's end. A name that ends in `/` is an empty folder. */
+    readonly attributes: Readonly<Record<string, string>>;
+  }[];
+}
+
 /** An I/O of the reply to `io`. */
 export interface IoResult {
   readonly operation: 'read' | 'write' | 'flush' | 'discard' | 'zeroes';
