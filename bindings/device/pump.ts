@@ -419,6 +419,8 @@ export class Pump implements PathSink {
     this.#cancelTimer?.();
     for (const settler of this.#settlers) settler?.poison(error);
     this.#submissions.clear();
+    // nothing drives any more: who waits for something to come true must hear of it here
+    for (const look of this.#watchers) look();
   }
 
   /** Throws if the core has failed. */

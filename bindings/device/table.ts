@@ -198,7 +198,7 @@ export class LoadedTable {
       // limits are told of at the first load and at each swap, as the kernel does
       const warn: WarningSink = options.type === undefined ? (line) => host.kernelLog(line) : () => {};
       const stacked = stackTable(lines, host, warn);
-      checkMaps(lines);
+      checkMaps(lines, devices, decided);
       checkLevel(devices);
       table = new LoadedTable(host, lines, devices, decided, stacked, timers, isReadOnly);
       return table;

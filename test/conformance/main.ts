@@ -14,8 +14,8 @@ import { repositoryFolder } from '../support/skip.ts';
 import { type CaseResult, judgeCases } from './judge-cases.ts';
 import { casesOf } from './recorded-cases.ts';
 
-function report({ name, verdict, reason, seconds, printed }: CaseResult, isShown: boolean): string {
-  const time = `${seconds.toFixed(1)} s`;
+function report({ name, verdict, reason, seconds, printed, isSecond }: CaseResult, isShown: boolean): string {
+  const time = `${seconds.toFixed(1)} s${isSecond ? ', second run, by itself' : ''}`;
   if (reason !== undefined) return `out of scope  ${name}: ${reason}`;
   if (verdict === undefined) return `failed  ${name} (${time})\n    ${printed.trim().replaceAll('\n', '\n    ')}`;
   const share = verdict.equal === verdict.lines ? '' : `, ${verdict.equal} of ${verdict.lines} lines`;

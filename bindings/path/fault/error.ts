@@ -6,7 +6,7 @@
 
 import { OPERATION_FLUSH, STATUS_IOERR } from '../../../assembly/abi.ts';
 import { RqdmError } from '../../errors.ts';
-import { STATUS_NAMES, statusOfName } from '../errno.ts';
+import { isErrorStatus, STATUS_NAMES, statusOfName } from '../errno.ts';
 import { hasRanges, OPERATION_MASK, rangeSector, rangeSectors } from '../operation.ts';
 import type { PathSink } from '../path.ts';
 import { type OpenInner, WrapperPath } from '../wrapper-path.ts';
@@ -22,7 +22,7 @@ export class FaultSwitch {
   /** A name as in error rules, or a `STATUS_*`. Default `transport`: the cable is out. */
   fail(status: string | number = 'transport'): void {
     const number = typeof status === 'number' ? status : statusOfName(status);
-    if (number === undefined || number === 0) {
+    if (!isErrorStatus(number)) {
       throw new RqdmError('ERR_RQDM_ARGUMENT', `'${status}' is no status: expected one of ${STATUS_NAMES.join(', ')}`);
     }
     this.failing = number;
