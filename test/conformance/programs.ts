@@ -348,6 +348,7 @@ export const PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([
   ['losetup', losetup],
   ['blockdev', blockdev],
   ['udevadm', nothing],
+  ['lsmod', nothing],
   ['dd', runDd],
   ['read-node', readNode],
 ]);
@@ -363,4 +364,5 @@ export const PROGRAM_NAMES: readonly string[] = [
   'losetup',
   'blockdev',
   'udevadm',
+  'lsmod',
 ];
