@@ -89,7 +89,9 @@ export function attributesOf(device: BlockDevice): Record<string, string> {
     discard_alignment: '0',
     ext_range: device.mapped ? '1' : '256',
     hidden: '0',
-    inflight: [device.inFlight - device.writesInFlight, device.writesInFlight].map((count) => String(count).padStart(8)).join(' '),
+    inflight: [device.inFlight - device.writesInFlight, device.writesInFlight]
+      .map((count) => String(count).padStart(8))
+      .join(' '),
     range: SCSI_DISK.test(device.blockName) ? '16' : '1',
     removable: '0',
     ro: device.isReadOnly ? '1' : '0',
