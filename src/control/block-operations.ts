@@ -37,6 +37,14 @@ export function blockOperations(mapper: DeviceMapper): Map<string, Operation> {
       },
     ],
     ['parameter', (fields) => parameter(mapper, fields.text('name'), fields.optionalNumber('value'))],
+    [
+      'fault',
+      (fields) => {
+        const [name, status] = [fields.text('switch'), fields.optionalText('status')];
+        if (status === undefined) mapper.faultSwitches.get(name).mend();
+        else mapper.faultSwitches.get(name).fail(status);
+      },
+    ],
     ['bad_sectors', (fields) => setBadSectors(mapper, fields.text('switch'), fields.text('ranges'))],
   ]);
 }

@@ -8,10 +8,13 @@ import type { BlockAttributesReply, ControlError } from '../../src/control/proto
 
 /** Files of a device that the script may write. */
 const WRITABLE =
-  /^(queue\/(iosched\/.*|scheduler|nr_requests|nomerges|max_sectors_kb|write_cache|rotational|discard_max_bytes|iostats|add_random|rq_affinity|read_ahead_kb|wbt_lat_usec)|dm\/rq_based_seq_io_merge_deadline)$/;
+  /^(queue\/(iosched\/.*|scheduler|nr_requests|nomerges|max_sectors_kb|write_cache|rotational|discard_max_bytes|iostats|add_random|rq_affinity|read_ahead_kb|wbt_lat_usec)|dm\/rq_based_seq_io_merge_deadline|device\/state)$/;
 
 /** A setting of all multipath maps that the kernel has as a parameter of its module. */
 const PARAMETER = 'sys/module/dm_multipath/parameters/queue_if_no_path_timeout_secs';
+
+/** Of SCSI disks: whether they take I/O. */
+const DISK_STATE = 'device/state';
 
 /** What became of a write: the name of an error, or nothing. */
 export type Refusal = string | undefined;
@@ -26,6 +29,7 @@ export class AttributeTree {
   /** What was refused before whoever wrote it could be told. */
   readonly #refused: Map<string, string> = new Map();
   #parameter = '';
+  readonly #diskStates: Map<string, string> = new Map();
   readonly #folders: Set<string> = new Set();
   readonly #nodes: Map<string, string> = new Map();
 
@@ -81,12 +85,21 @@ export class AttributeTree {
   async #set(file: string, block: string, attribute: string, text: string): Promise<Refusal> {
     // whatever comes of it, the file is shown anew
     this.#files.set(file, text);
+    if (attribute === DISK_STATE) return this.#setDiskState(block, text.trim());
     try {
       await this.#client.request('set_block_attribute', { block, attribute, value: text.replace(/\n$/, '') });
       return undefined;
     } catch (error) {
       return (error as ControlError).errno;
     }
+  }
+
+  /** A SCSI disk that is offline answers nothing but errors. */
+  async #setDiskState(block: string, state: string): Promise<Refusal> {
+    if (state !== 'offline' && state !== 'running') return 'EINVAL';
+    await this.#client.request('fault', { switch: block, ...(state === 'offline' ? { status: 'io' } : {}) });
+    this.#diskStates.set(block, state);
+    return undefined;
   }
 
   async show(): Promise<void> {
@@ -102,9 +115,13 @@ export class AttributeTree {
     for (const { blockName, number, mappedName, attributes } of devices) {
       if (!this.#folders.has(`sys/block/${blockName}`)) await this.#order(blockName);
       folders.add(`sys/block/${blockName}`);
-      for (const [attribute, text] of Object.entries(attributes)) {
+      const disk = /^sd[a-z]+$/.test(blockName) ? { [DISK_STATE]: this.#diskStates.get(blockName) ?? 'running' } : {};
+      for (const [attribute, text] of Object.entries({ ...attributes, ...disk })) {
         const name = `sys/block/${blockName}/${attribute}`;
-        if (attribute.endsWith('/')) {
+        const other = /^(?:slaves|holders)\/(.+)\/$/.exec(attribute)?.[1];
+        if (other !== undefined) {
+          nodes.set(name.slice(0, -1), `../../${other}`);
+        } else if (attribute.endsWith('/')) {
           folders.add(name.slice(0, -1));
         } else {
           files.add(name);

@@ -201,10 +201,33 @@ const dmesg: Program = async (machine, asked) => {
   return 0;
 };
 
+/** Nodes of a driver by its module. */
+const DRIVER_NODES: Readonly<Record<string, RegExp>> = { brd: /^ram\d+$/, scsi_debug: /^sd[a-z]+$/ };
+
+/** A driver goes, with its devices. */
+const rmmod: Program = async (machine, asked) => {
+  for (const module of asked.words.filter((word) => !word.startsWith('-'))) {
+    const nodes = DRIVER_NODES[module];
+    if (nodes === undefined) continue;
+    const gone = (await devicesOf(machine)).filter(({ blockName }) => nodes.test(blockName));
+    if (
+      gone.some(({ attributes }) => Object.keys(attributes).some((name) => name.startsWith('holders/') && name !== 'holders/'))
+    ) {
+      const name = asked.program === 'rmmod' ? 'rmmod: ERROR' : 'modprobe: FATAL';
+      asked.complain(`${name}: Module ${module} is in use.\n`);
+      return 1;
+    }
+    for (const { blockName } of gone) await machine.client.request('detach', { node: `/dev/${blockName}` });
+  }
+  await machine.tree.show();
+  return 0;
+};
+
 /** What a RAM disk can do at a time; it has blocks of 4 KiB behind those of 512 bytes. */
 const RAM_LIMITS = { maxSectors: 255, physicalBlockSectors: 8, maxDiscardSectors: 0, maxWriteZeroesSectors: 0 };
 
 const modprobe: Program = async (machine, asked) => {
+  if (asked.words.includes('-r') || asked.words.includes('--remove')) return rmmod(machine, asked);
   const words = asked.words.filter((word) => !word.startsWith('-'));
   const [module = '', ...settings] = words;
   const given = new Map(settings.map((setting) => setting.split('=') as [string, string]));
@@ -344,7 +367,7 @@ export const PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([
   ['trace-off', traceOff],
   ['dmesg', dmesg],
   ['modprobe', modprobe],
-  ['rmmod', nothing],
+  ['rmmod', rmmod],
   ['losetup', losetup],
   ['blockdev', blockdev],
   ['udevadm', nothing],
