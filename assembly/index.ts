@@ -53,6 +53,7 @@ import { assertRequestLayout, Request } from './record/request';
 import { releaseDelayed } from './record/requeue';
 import { assertRootLayout, LAYOUT_ADDRESS, root, setHeader } from './record/root';
 import { drive, earliestTimer } from './run';
+import { writesInFlight as countWrites } from './stats/in-flight';
 import { addRegion as add, removeRegion as remove } from './stats/regions';
 import { finish as finishKept } from './up/end-io';
 
@@ -217,6 +218,11 @@ export function finish(now: f64, id: u32, status: u32): bool {
 export function remap(now: f64, id: u32, lower: u32, sector: f64): bool {
   root().now = now;
   return remapKept(id, lower, <u64>sector);
+}
+
+/** How many of the device's FIGURE_IN_FLIGHT (of a backing one FIGURE_PATH_IN_FLIGHT) write. */
+export function writesInFlight(id: u32): u32 {
+  return countWrites(deviceAt(id));
 }
 
 /** `run` tells of WANT_ALARM at `at` or later; 0: never. One a device. */

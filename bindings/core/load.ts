@@ -28,6 +28,7 @@ export interface CoreExports {
   /** A kept I/O goes to device `lower` after all, to `sector` there. 0: nothing of that name is kept, or no way down. */
   remap(now: number, id: number, lower: number, sector: number): number;
   /** WANT_ALARM comes from `run` at `at` or later; 0: never. One a device. */
+  writesInFlight(id: number): number;
   setAlarm(device: number, at: number): void;
   kick(now: number, device: number): void;
   /** Of a bio in the hands of a hook: where its payload lies, and its length (0: none, or no bio). */

@@ -60,6 +60,11 @@ export class MappedDevice extends ControlledDevice {
     return this.#services.pump.core.figures(this.id)[FIGURE_IN_FLIGHT] as number;
   }
 
+  /** Those of them that write. Counted when asked for. */
+  get writesInFlight(): number {
+    return this.#services.pump.core.exports.writesInFlight(this.id);
+  }
+
   // ---- I/O --------------------------------------------------------------------------------------------------
 
   /** `length` bytes from `position` on; any range inside the device. What this turn of the event loop submits is merged. */

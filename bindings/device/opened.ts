@@ -48,6 +48,8 @@ export interface BackingView {
   readonly blockName: string;
   /** I/Os that it has been given and has not answered. */
   readonly inFlight: number;
+  /** Those of them that write. Counted when asked for. */
+  readonly writesInFlight: number;
   /** The columns of `/sys/block/X/stat`. A copy of now. */
   diskStats(): DiskStats;
 }
@@ -156,6 +158,10 @@ export class BackingDevice implements OpenedDevice, BackingView {
   }
   get inFlight(): number {
     return this.#core.figures(this.id)[FIGURE_PATH_IN_FLIGHT] as number;
+  }
+
+  get writesInFlight(): number {
+    return this.#core.exports.writesInFlight(this.id);
   }
 
   diskStats(): DiskStats {

@@ -14,6 +14,7 @@ export interface BlockDevice {
   /** It makes requests of bios. */
   readonly hasRequests: boolean;
   readonly inFlight: number;
+  readonly writesInFlight: number;
   readonly queue: DeviceQueue;
   readonly stats: DiskStats;
   readonly mapped: MappedDevice | undefined;
@@ -53,6 +54,7 @@ export function blockDevices(mapper: BlockMapper): BlockDevice[] {
       isReadOnly: node.isReadOnly,
       hasRequests: node.isRequestStackable,
       inFlight: node.inFlight,
+      writesInFlight: node.writesInFlight,
       queue: node.queue,
       stats: node.diskStats(),
       mapped: undefined,
@@ -67,6 +69,7 @@ export function blockDevices(mapper: BlockMapper): BlockDevice[] {
       isReadOnly: device.isReadOnly,
       hasRequests: device.tableType === 'request',
       inFlight: device.inFlight,
+      writesInFlight: device.writesInFlight,
       queue: device.queue,
       stats: device.diskStats(),
       mapped: device,
@@ -86,7 +89,9 @@ export function attributesOf(device: BlockDevice): Record<string, string> {
     discard_alignment: '0',
     ext_range: device.mapped ? '1' : '256',
     hidden: '0',
-    inflight: `${String(device.inFlight).padStart(8)} ${'0'.padStart(8)}`,
+    inflight: [device.inFlight - device.writesInFlight, device.writesInFlight]
+      .map((count) => String(count).padStart(8))
+      .join(' '),
     range: SCSI_DISK.test(device.blockName) ? '16' : '1',
     removable: '0',
     ro: device.isReadOnly ? '1' : '0',

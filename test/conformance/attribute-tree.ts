@@ -64,17 +64,18 @@ export class AttributeTree {
   async wrote(path: string): Promise<Refusal> {
     const file = path.slice(this.root.length + 1);
     const known = this.#attributes.get(file);
-    if (known === undefined) return undefined;
+    if (known === undefined) {
+      // the kernel makes no file there
+      if (!file.startsWith('sys/block/')) return undefined;
+      rmSync(path, { force: true });
+      return 'EACCES';
+    }
     const text = read(path) ?? '';
     const before = this.#refused.get(file);
     this.#refused.delete(file);
     const refusal = text === this.#files.get(file) ? before : await this.#set(file, known.block, known.attribute, text);
     await this.show();
     return refusal;
-  }
-
-  isAttribute(path: string): boolean {
-    return this.#attributes.has(path.slice(this.root.length + 1));
   }
 
   async #set(file: string, block: string, attribute: string, text: string): Promise<Refusal> {

@@ -35,12 +35,11 @@ export interface RunSettings {
 /** Words of a script that are places of the machine, but for those that every process has. */
 const PLACES =
   /(?<![\w\\/.}-])\/(?:sys|tmp|run|mnt)(?=\/|\b)|(?<![\w\\/.}-])\/dev\/(?!(?:null|zero|full|random|urandom|tty|stdin|stdout|stderr|fd|tcp|udp|shm)\b)|(?<![\w\\/.}-])\/lib\/dm\.sh\b|(?<![\w\\/.}-])\/proc\/(?:partitions|diskstats)\b/g;
-const IS_NODE = /(?<=(?:\[|\[\[|test) (?:! )?)-b (?=\S*\/dev\/)/g;
 const READERS = ['cat', 'cksum', 'cmp', 'head', 'hexdump', 'md5sum', 'od', 'sha1sum', 'sha256sum', 'strings', 'tail', 'xxd'];
 
 /** The script with the root in front of its places. */
 export function rooted(script: string, root: string): string {
-  return script.replace(IS_NODE, '-e ').replace(PLACES, (place) => `${root}${place}`);
+  return script.replace(PLACES, (place) => `${root}${place}`);
 }
 
 export async function runCase(script: string, settings: RunSettings): Promise<Outcome> {
@@ -76,9 +75,10 @@ export async function runCase(script: string, settings: RunSettings): Promise<Ou
 /** Each program under its name, in a folder that comes first in PATH. */
 function layPrograms(to: string, from: string): void {
   for (const name of PROGRAM_NAMES) symlinkSync(join(from, 'ask'), join(to, name));
-  for (const name of ['taskset', 'ionice']) symlinkSync(join(from, name), join(to, name));
+  for (const name of ['taskset', 'ionice', 'stat']) symlinkSync(join(from, name), join(to, name));
   for (const name of READERS) symlinkSync(join(from, 'reader'), join(to, name));
   symlinkSync(join(from, 'ask'), join(to, 'read-node'));
+  symlinkSync(join(from, 'ask'), join(to, 'number'));
   symlinkSync(join(from, 'ask'), join(to, 'dd'));
   chmodSync(to, 0o755);
 }

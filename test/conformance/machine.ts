@@ -101,11 +101,11 @@ export class Machine {
     return done;
   }
 
-  /** A process has written to its standard output: if that is an attribute, it may be refused. */
-  async wrote(pid: number): Promise<string | undefined> {
+  /** A process has written to this descriptor of its: if that is an attribute, it may be refused. */
+  async wrote(pid: number, descriptor: string): Promise<string | undefined> {
     let path: string;
     try {
-      path = readlinkSync(`/proc/${pid}/fd/1`);
+      path = readlinkSync(`/proc/${pid}/fd/${descriptor}`);
     } catch {
       return undefined;
     }

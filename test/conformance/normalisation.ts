@@ -37,6 +37,8 @@ export const RULES: readonly Rule[] = [
     pattern: /^(?=.*up)(?=.*DOWN)(?:(?:up|DOWN) ){4,}$/,
     replacement: '(up and DOWN)',
   },
+  { why: 'timing: how fast dd was', pattern: /^(\d+) bytes (?:\(.*\) )?copied.*$/, replacement: '$1 bytes copied' },
+  { why: "lines of the SCSI layer's own: there is none here", pattern: /^kmsg: sd: (?:\[sd|rejecting I\/O|tag#)/ },
   {
     why: 'versions',
     pattern: /^((?:Library|Driver) version: +)\S.*$/,

@@ -27,8 +27,8 @@ _ask() {
 # 1 while a helper does its own work: then nothing has to be kept in step.
 _own=1
 _before() {
-  [ "$_own" = 1 ] && return
-  case ${FUNCNAME[1]} in echo | printf) return ;; esac
+  [[ "$_own" = 1 ]] && return
+  case ${FUNCNAME[1]} in echo | printf | _wrote | '[' | test) return ;; esac
   _own=1
   _ask sync
   _own=
@@ -46,7 +46,7 @@ run() {
   _own=
   eval "$@" >"$CONFORMANCE_ROOT/tmp/.out" 2>&1 </dev/null
   rc=$? _own=1
-  [ -s "$CONFORMANCE_ROOT/tmp/.out" ] && printf '%s\n' "$(<"$CONFORMANCE_ROOT/tmp/.out")"
+  [[ -s "$CONFORMANCE_ROOT/tmp/.out" ]] && printf '%s\n' "$(<"$CONFORMANCE_ROOT/tmp/.out")"
   builtin echo "rc=$rc"
   _k
   return "$rc"
@@ -132,19 +132,33 @@ infl() {
   done
 }
 
-# A value that the kernel would refuse is refused where it is written.
+# A value that the kernel would refuse is refused where it is written. (The copy of the descriptor keeps its place while
+# the question is asked, for which bash borrows that of standard output.)
+_wrote() {
+  local _own=1 to_file rc
+  exec {to_file}>&1
+  _ask wrote "$1" "$to_file"
+  rc=$?
+  exec {to_file}>&-
+  return "$rc"
+}
 echo() {
   builtin echo "$@" || return
-  [ -f /dev/stdout ] && [ "$_own" != 1 ] || return 0
-  local _own=1
-  _ask wrote echo
+  [[ -f /dev/stdout ]] && [[ "$_own" != 1 ]] || return 0
+  _wrote echo
 }
 printf() {
   builtin printf "$@" || return
-  [ "$_own" != 1 ] && [ -f /dev/stdout ] || return 0
-  local _own=1
-  _ask wrote printf
+  [[ "$_own" != 1 ]] && [[ -f /dev/stdout ]] || return 0
+  _wrote printf
 }
+# A node is an ordinary file here.
+[() {
+  local words=("$@") at
+  if [[ " $* " == *" -b "* ]]; then for at in "${!words[@]}"; do [[ ${words[at]} == -b ]] && words[at]=-e; done; fi
+  builtin [ "${words[@]}"
+}
+test() { [ "$@" ]; }
 rmdir() {
   local _own=1
   case $1 in

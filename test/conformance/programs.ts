@@ -142,7 +142,7 @@ const clearKmsg: Program = async (machine) => {
 };
 
 const wrote: Program = async (machine, asked) => {
-  const refusal = await machine.wrote(asked.pid);
+  const refusal = await machine.wrote(asked.pid, asked.words[1] ?? '1');
   if (refusal === undefined) return 0;
   asked.complain(`bash: ${asked.words[0]}: write error: ${refusal}\n`);
   return 1;
@@ -348,6 +348,7 @@ export const PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([
   ['losetup', losetup],
   ['blockdev', blockdev],
   ['udevadm', nothing],
+  ['lsmod', nothing],
   ['dd', runDd],
   ['read-node', readNode],
 ]);
@@ -363,4 +364,5 @@ export const PROGRAM_NAMES: readonly string[] = [
   'losetup',
   'blockdev',
   'udevadm',
+  'lsmod',
 ];

@@ -59,7 +59,7 @@ export function kernelText(process: string): EventText {
       case 'Q':
         return [`bio_queue: ${name} ${letters} ${range} ${who}`];
       case 'G':
-        return [`getrq: ${name} ${letters} ${range} ${who}`];
+        return [`getrq: ${name} ${operationLetters(operation, flags, true)} ${range} ${who}`];
       case 'M':
         return [`bio_backmerge: ${name} ${letters} ${range} ${who}`];
       case 'F':
