@@ -122,7 +122,7 @@ class BlockReader implements Reader {
       const header = readBlockHeader(bytes, at);
       if (typeof header === 'string') return this.#lose(to, place, `${header}, and nothing can be read after it`);
       const length = RQDM_BLOCK_BYTES + header.bytes;
-      if (to - at < length) return isLast ? this.#lose(to, place, 'the trace is cut off inside a block', header.count) : at;
+      if (to - at < length) return isLast ? this.#lose(to, place, 'the trace is cut off inside a block', Math.max(1, header.count)) : at;
       this.#block(header, bytes.subarray(at + RQDM_BLOCK_BYTES, at + length), place);
       at += length;
     }
