@@ -84,16 +84,17 @@ else {
   });
 
   test('the same 2,000 I/Os say the same in seven formats', async () => {
-    const names = ['msr.csv', 'spc', 'alibaba.csv', 'systor17.csv', 'tencent.csv', 'fio-v2.iolog', 'fio-v3.iolog'];
+    const names = ['systor17.csv', 'spc', 'alibaba.csv', 'msr.csv', 'tencent.csv', 'fio-v2.iolog', 'fio-v3.iolog'];
     const read = await Promise.all(names.map((name) => readAll(join(folder, 'derived', `mysql2k.${name}`))));
     const first = (read[0] as (typeof read)[0]).all;
     assert.is(first.sectors.reduce((sum, sectors) => sum + sectors, 0) * 512, 26_007_552);
-    const stepNs = [100, 1000, 1000, 1, 1e9, Number.POSITIVE_INFINITY, 1000];
+    // the stamps of the csv in ticks went through a double when the file was made: they lie 16 ticks apart
+    const stepNs = [1, 1000, 1000, 1600, 1e9, Number.POSITIVE_INFINITY, 1000];
     for (const [i, { all }] of read.entries()) {
       assert.equal([all.count, all.sector, all.sectors, all.operation], [first.count, first.sector, first.sectors, first.operation], names[i]);
       for (let row = 0; row < all.count; row++) {
         const apart = Math.abs((all.timeNs[row] as number) - (first.timeNs[row] as number));
-        assert.ok(apart <= (stepNs[i] as number) + 200, `${names[i]}, record ${row}: ${apart} ns apart`);
+        assert.ok(apart <= (stepNs[i] as number), `${names[i]}, record ${row}: ${apart} ns apart`);
       }
     }
   });
