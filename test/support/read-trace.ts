@@ -5,7 +5,10 @@ import { openTrace, type TraceOptions } from '../../src/trace/open.ts';
 import { RecordBatch, type Trace } from '../../src/trace/records.ts';
 
 /** All records in one batch, and the trace that gave them. */
-export async function readAll(input: string | Uint8Array, options: TraceOptions = {}): Promise<{ trace: Trace; all: RecordBatch }> {
+export async function readAll(
+  input: string | Uint8Array,
+  options: TraceOptions = {},
+): Promise<{ trace: Trace; all: RecordBatch }> {
   const trace = await openTrace(typeof input === 'string' ? input : streamOf(input), options);
   const batches: RecordBatch[] = [];
   for await (const batch of trace) batches.push(batch);

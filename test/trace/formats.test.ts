@@ -2,12 +2,12 @@ import { gzipSync } from 'node:zlib';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { FORMATS } from '../../src/trace/format/registry.ts';
+import { openTrace } from '../../src/trace/open.ts';
 import { OPERATION_READ, OPERATION_WRITE, RECORD_BYTES } from '../../src/trace/records.ts';
 import { findTarget } from '../../src/trace/writer/registry.ts';
 import { CheckedWriter } from '../../src/trace/writer/writer.ts';
 import { countOf, plain, readAll, streamOf } from '../support/read-trace.ts';
 import { blktraceSample, TRACE_SAMPLES } from '../support/trace-samples.ts';
-import { openTrace } from '../../src/trace/open.ts';
 
 test('there is a sample of every format that can be read, but of the own one, which is written', () => {
   const sampled = new Set(TRACE_SAMPLES.map(({ format }) => format));
@@ -99,12 +99,18 @@ test('every target is read again as what was written, and says what it cannot ca
     const bytes = Buffer.concat([writer.begin(), ...writer.write(all, trace.devices), ...writer.end(0)]);
     const again = await readAll(bytes);
     assert.is(again.trace.format, name);
-    const kept = all.operation.filter((operation) => operation <= OPERATION_WRITE || target.operations.includes(operation)).length;
+    const kept = all.operation.filter(
+      (operation) => operation <= OPERATION_WRITE || target.operations.includes(operation),
+    ).length;
     assert.is(again.all.count, kept, name);
     assert.equal([...again.all.sector.subarray(0, 3)], [...all.sector.subarray(0, 3)], name);
     assert.equal([...again.all.sectors.subarray(0, 3)], [...all.sectors.subarray(0, 3)], name);
     assert.equal([...again.all.timeNs.subarray(0, 3)], [...all.timeNs.subarray(0, 3)], name);
-    assert.is(writer.losses.some((loss) => loss.includes('left out')), kept < all.count, name);
+    assert.is(
+      writer.losses.some((loss) => loss.includes('left out')),
+      kept < all.count,
+      name,
+    );
     if (name === 'rqdm') assert.equal([plain(again.all), again.trace.devices, writer.losses], [plain(all), trace.devices, []]);
     else assert.ok(writer.losses.some((loss) => loss.includes('response')) !== target.carries.includes('response'), name);
   }

@@ -26,7 +26,10 @@ async function survive(bytes: Uint8Array, format: string | undefined): Promise<O
     const { trace, all } = await readAll(bytes, { ...(format === undefined ? {} : { format }), skippedShareMax: 1 });
     for (let row = 0; row < all.count; row++) {
       assert.ok(Number.isFinite(all.timeNs[row] as number), 'a time is a number');
-      assert.ok(Number.isSafeInteger(all.sector[row] as number) && (all.sector[row] as number) >= 0, `sector ${all.sector[row]}`);
+      assert.ok(
+        Number.isSafeInteger(all.sector[row] as number) && (all.sector[row] as number) >= 0,
+        `sector ${all.sector[row]}`,
+      );
       assert.ok((all.device[row] as number) < trace.devices.length, 'a device has a name');
     }
     return { error: undefined, records: all.count, trace };
@@ -67,7 +70,8 @@ for (const [index, { format, bytes }] of samples.entries()) {
         // binary records tell where they end, so a cut inside one is seen
         const isTold = error !== undefined || (trace as Trace).skips.count > 0 || (trace as Trace).notes.length > 0;
         if (format === 'rqdm') assert.ok(isTold, `cut at ${length} of ${bytes.length}`);
-        if (format === 'blktrace' || format === 'btrecord') assert.ok(isTold || records > 0 || length === 0, `cut at ${length}`);
+        if (format === 'blktrace' || format === 'btrecord')
+          assert.ok(isTold || records > 0 || length === 0, `cut at ${length}`);
       }),
       { numRuns: RUNS },
     );
@@ -111,10 +115,14 @@ test('a line of a text format that is damaged is never missed in silence', async
 
 test('any bytes at all are refused or read, in every format that they are called', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.uint8Array({ maxLength: 600 }), fc.constantFrom(undefined, ...samples.map(({ format }) => format)), async (bytes, format) => {
-      if (format !== undefined) findFormat(format);
-      await survive(bytes, format);
-    }),
+    fc.asyncProperty(
+      fc.uint8Array({ maxLength: 600 }),
+      fc.constantFrom(undefined, ...samples.map(({ format }) => format)),
+      async (bytes, format) => {
+        if (format !== undefined) findFormat(format);
+        await survive(bytes, format);
+      },
+    ),
     { numRuns: RUNS * 5 },
   );
 });

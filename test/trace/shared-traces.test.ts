@@ -91,7 +91,11 @@ else {
     // the stamps of the csv in ticks went through a double when the file was made: they lie 16 ticks apart
     const stepNs = [1, 1000, 1000, 1600, 1e9, Number.POSITIVE_INFINITY, 1000];
     for (const [i, { all }] of read.entries()) {
-      assert.equal([all.count, all.sector, all.sectors, all.operation], [first.count, first.sector, first.sectors, first.operation], names[i]);
+      assert.equal(
+        [all.count, all.sector, all.sectors, all.operation],
+        [first.count, first.sector, first.sectors, first.operation],
+        names[i],
+      );
       for (let row = 0; row < all.count; row++) {
         const apart = Math.abs((all.timeNs[row] as number) - (first.timeNs[row] as number));
         assert.ok(apart <= (stepNs[i] as number), `${names[i]}, record ${row}: ${apart} ns apart`);
@@ -127,7 +131,8 @@ async function summarize(file: string): Promise<TraceSummary> {
   for await (const batch of trace) {
     for (let row = 0; row < batch.count; row++) {
       const operation = batch.operation[row] as number;
-      const isEmptyAllowed = operation === OPERATION_FLUSH || operation === OPERATION_DISCARD || operation === OPERATION_UNKNOWN;
+      const isEmptyAllowed =
+        operation === OPERATION_FLUSH || operation === OPERATION_DISCARD || operation === OPERATION_UNKNOWN;
       assert.ok(isEmptyAllowed || (batch.sectors[row] as number) > 0);
     }
     summarizer.add(batch);
