@@ -1,5 +1,6 @@
 // `rqdm trace record`: the load of a device into a file, until a client says that it is enough, goes, or a time that it names is over.
 
+import { isAbsolute, normalize } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeviceMapper } from '../../bindings/index.ts';
 import { TraceError } from '../trace/errors.ts';
@@ -11,11 +12,18 @@ import { ControlError } from './protocol.ts';
 /** The longest wait that a timer takes. */
 const MILLISECONDS_MAX = 2 ** 31 - 1;
 
-export function recordOperations(mapper: DeviceMapper): Map<string, Operation> {
+/** `allow`: what the words of paths must begin with, as the server was told; without any, every file is allowed. */
+export function recordOperations(mapper: DeviceMapper, allow: readonly string[] = []): Map<string, Operation> {
   /** Who ends a recording, by its file. */
   const enders = new Map<string, AbortController>();
   return new Map<string, Operation>([
-    ['record', (fields, signal) => record(mapper, fields, signal, enders)],
+    [
+      'record',
+      (fields, signal) => {
+        checkFile(fields.text('file'), allow);
+        return record(mapper, fields, signal, enders);
+      },
+    ],
     [
       'record_stop',
       (fields) => {
@@ -26,6 +34,12 @@ export function recordOperations(mapper: DeviceMapper): Map<string, Operation> {
       },
     ],
   ]);
+}
+
+function checkFile(file: string, allow: readonly string[]): void {
+  if (!isAbsolute(file) || normalize(file) !== file) throw new ControlError('EINVAL', 'file: expected an absolute path');
+  if (allow.length === 0 || allow.some((start) => file.startsWith(start) || `file:${file}`.startsWith(start))) return;
+  throw new ControlError('EACCES', `${JSON.stringify(file)} is not where this server may write (--allow)`);
 }
 
 /** Records until it is enough; the file is completed however it ends. */

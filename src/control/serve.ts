@@ -51,7 +51,7 @@ export async function serve(settings: ServeSettings): Promise<void> {
     ...checkers.follow(deviceOperations(mapper, kernelLog)),
     ...multipathOperations(mapper, checkers),
     ...ioOperations(mapper),
-    ...recordOperations(mapper),
+    ...recordOperations(mapper, settings.allow),
   ]);
   const server = new ControlServer({ operations, log: (line) => log.write(line) });
   const ended = untilEnd();
