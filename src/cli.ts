@@ -56,7 +56,7 @@ const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'trace',
-    summary: 'block events of devices of a server',
+    summary: 'block events of devices of a server; recorded traces: look, convert, cut, mix',
     load: async () => (await import('./command/trace.ts')).traceCommand(),
   },
   {
@@ -92,11 +92,14 @@ async function createProgram(words: readonly string[]): Promise<Command> {
   const program = new Command('rqdm')
     .description('Request-based device-mapper in user space: merge and sort first, choose the path afterwards.')
     .version(version())
+    // what stands behind the name of a command is that command's
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(`rqdm: ${oneLine(text.replace(/^error: /, ''))} (rqdm --help)\n`) });
   for (const entry of COMMANDS) {
     const command = words.includes(entry.name) ? await entry.load() : new Command(entry.name);
     program.addCommand(command.copyInheritedSettings(program).summary(entry.summary));
+    for (const nested of command.commands) nested.copyInheritedSettings(command);
   }
   return program;
 }

@@ -1,10 +1,12 @@
-// `rqdm trace DEVICE…`: block events of devices of a server, until it is told to stop.
+// `rqdm trace DEVICE…`: block events of devices of a server, until it is told to stop; and the commands for recorded traces.
 
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ControlClient } from '../control/client.ts';
 import type { TraceDevice, TraceReply } from '../control/protocol.ts';
 import { controlSocketPath } from '../control/socket-path.ts';
 import { blkparseText, type EventText, kernelText } from '../trace/device/event-text.ts';
+import { addTraceFileCommands } from './trace-files.ts';
+import { addTraceRecordCommand } from './trace-record.ts';
 
 interface Options {
   readonly format: 'kernel' | 'blkparse';
@@ -16,11 +18,11 @@ interface Options {
 }
 
 export function traceCommand(): Command {
-  return new Command('trace')
+  const trace = new Command('trace')
     .description(
       [
-        'block events of devices of a server, in order, until it is interrupted: bios that arrive, merges, inserts, issues,',
-        'remaps, requeues and ends, each with its device',
+        'block events of devices of a server, in order, until it is interrupted: bios that',
+        'arrive, merges, inserts, issues, remaps, requeues and ends, each with its device',
       ].join('\n'),
     )
     .argument('[device...]', 'names, nodes or numbers (default: every device)')
@@ -52,6 +54,9 @@ export function traceCommand(): Command {
         for (const name of signals) process.off(name, stop);
       }
     });
+  addTraceFileCommands(trace);
+  addTraceRecordCommand(trace);
+  return trace;
 }
 
 /** Prints until the trace is over; resolves with how many events were lost. */

@@ -12,6 +12,7 @@ import { ioOperations } from './io-operations.ts';
 import { KernelLog } from './kernel-log.ts';
 import { multipathOperations } from './multipath-operations.ts';
 import { deviceOperations } from './operations.ts';
+import { recordOperations } from './record-operations.ts';
 import { ControlServer } from './server.ts';
 import { traceOperations } from './trace-operations.ts';
 import { transferOperations } from './transfer-operations.ts';
@@ -56,6 +57,7 @@ export async function serve(settings: ServeSettings): Promise<void> {
     ...transferOperations(mapper),
     ...ioOperations(mapper),
     ...traceOperations(mapper),
+    ...recordOperations(mapper, settings.allow),
   ]);
   const server = new ControlServer({ operations, log: (line) => log.write(line) });
   const ended = untilEnd();

@@ -9,7 +9,14 @@
 // With no path left I/O fails, or waits if `queue_if_no_path` is on. Flushes cover every write cache (flush.ts).
 // Hardware handlers initialise a group before it is used (group-initialisation.ts).
 
-import { FLAG_NOWAIT, OPERATION_FLUSH, OPERATION_WRITE, STATUS_AGAIN, STATUS_OK, STATUS_RESOURCE } from '../../../assembly/abi.ts';
+import {
+  FLAG_NOWAIT,
+  OPERATION_FLUSH,
+  OPERATION_WRITE,
+  STATUS_AGAIN,
+  STATUS_OK,
+  STATUS_RESOURCE,
+} from '../../../assembly/abi.ts';
 import type { DeviceReference, Explanation, Target, TargetContext, TargetIo, TargetType } from '../target.ts';
 import { END_DELAY_REQUEUE, END_DONE, END_REQUEUE, MAP_DELAY_REQUEUE, MAP_KILL, MAP_REMAPPED } from '../target.ts';
 import { CacheLedgers } from './cache.ts';
