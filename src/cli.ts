@@ -26,7 +26,7 @@ const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'bench',
-    summary: 'measure this machine: core, device, file, claim, memory or all',
+    summary: 'measure this machine: core, device, file, claim, control, memory or all',
     load: async () => (await import('./command/bench.ts')).benchCommand(),
   },
   {
@@ -55,6 +55,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./command/io.ts')).ioCommand(),
   },
   {
+    name: 'trace',
+    summary: 'block events of devices of a server; traces in files: info, convert, head, slice, mix, scale, record',
+    load: async () => (await import('./command/trace.ts')).traceCommand(),
+  },
+  {
     name: 'multipath',
     summary: 'multipath devices of a server with their groups and paths (multipath -ll)',
     load: async () => (await import('./command/multipath.ts')).multipathCommand(),
@@ -63,11 +68,6 @@ const COMMANDS: readonly CommandEntry[] = [
     name: 'explain',
     summary: 'why I/O of a multipath device went where it went',
     load: async () => (await import('./command/explain.ts')).explainCommand(),
-  },
-  {
-    name: 'trace',
-    summary: 'recorded I/O traces: info, convert, head, slice, mix, scale',
-    load: async () => (await import('./command/trace.ts')).traceCommand(),
   },
 ];
 
@@ -93,6 +93,8 @@ async function createProgram(words: readonly string[]): Promise<Command> {
     .description('Request-based device-mapper in user space: merge and sort first, choose the path afterwards.')
     .version(version())
     .exitOverride()
+    // a command may have options, and commands of its own with others of the same name
+    .enablePositionalOptions()
     .configureOutput({ outputError: (text, write) => write(`rqdm: ${oneLine(text.replace(/^error: /, ''))} (rqdm --help)\n`) });
   for (const entry of COMMANDS) {
     const command = words.includes(entry.name) ? await entry.load() : new Command(entry.name);

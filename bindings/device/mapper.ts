@@ -4,12 +4,11 @@ import { DEVICE_BIO } from '../../assembly/abi.ts';
 import { Core, type TraceEvent } from '../core/core.ts';
 import { RqdmError } from '../errors.ts';
 import { createPathRegistries, type PathRegistries } from '../path/open.ts';
-import type { PathMode } from '../path/path.ts';
 import { PathPool } from '../path/pool.ts';
 import { isBackingWord } from '../path/word.ts';
 import { multipath } from '../table/builders.ts';
-import type { DeviceType } from '../table/check.ts';
 import { quoteWord } from '../table/print.ts';
+import type { ArrayModel } from '../target/multipath/hardware-handler/array-model.ts';
 import type { HandlerType } from '../target/multipath/hardware-handler/handler.ts';
 import { HardwareHandlerRegistry } from '../target/multipath/hardware-handler/registry.ts';
 import { MultipathParameters } from '../target/multipath/parameters.ts';
@@ -27,62 +26,17 @@ import { MappedDevice } from './device.ts';
 import { ExtentPool } from './extents.ts';
 import { completeLimits, coreCapacities, type MapperLimits } from './limits.ts';
 import { mappedReference } from './mapped-reference.ts';
+import type { CreateOptions, MapperOptions, OpenOptions } from './mapper-options.ts';
 import { MAPPED_MAJOR, Names } from './names.ts';
 import { BackingDevice, type BackingView, type OpenedDevice } from './opened.ts';
 import { PlainDevice } from './plain.ts';
 import { Pump } from './pump.ts';
-import { checkElevator, QueueSettings, type QueueValue } from './queue-settings.ts';
+import { checkElevator, QueueSettings } from './queue-settings.ts';
 import { DeviceRegions, RegionMemory } from './regions.ts';
 import { checkLoop, devicesAbove, restackAbove } from './stack.ts';
 import type { LoadedTable, TableHost } from './table.ts';
+import type { TraceBatch } from './tracer.ts';
 import { Transfers } from './transfers.ts';
-
-export interface MapperOptions {
-  /** Which backing words may be opened: strings that a word must begin with, or expressions it must match. Default: all. */
-  readonly allow?: readonly (string | RegExp)[];
-  readonly limits?: Partial<MapperLimits>;
-  /** Where file I/O runs, unless a word says `mode=`: on worker threads (default), on this thread, or as measured. */
-  readonly mode?: PathMode;
-  /** Threads that healthy paths share. Default 2. */
-  readonly threads?: number;
-  /** Lines of the kind that the kernel logs. Default: none. */
-  readonly log?: (line: string) => void;
-  /** A path without an answer for so long counts as hanging, milliseconds. Default 30 000. */
-  readonly hangMs?: number;
-  /** A write that hangs is given up after so long, milliseconds. Default 60 000. */
-  readonly unknownFateMs?: number;
-  /** How long queue_if_no_path holds I/O without a path, seconds; default 0: for ever. Changes later in `multipath`. */
-  readonly queueIfNoPathTimeoutSecs?: number;
-  /** Default: the machine's clock. A `VirtualTime` makes the mapper a simulation of itself. */
-  readonly time?: Time;
-}
-
-export interface CreateOptions {
-  /** 1 to 127 bytes, no `/`; not `.`, `..` or `control`. */
-  readonly name: string;
-  /** At most 128 bytes. Default: none. */
-  readonly uuid?: string;
-  /** 0 … 2^20 - 1. Default: the lowest that is free. */
-  readonly minor?: number;
-  /** A table, as dmsetup takes it. Sectors of 512 bytes. Default: none yet, the device has no size. */
-  readonly table?: string | readonly string[];
-  /** Where the table leaves it open: bio-based or request-based. */
-  readonly type?: DeviceType;
-  /** Mode of its tables, where `load` says nothing else. */
-  readonly readOnly?: boolean;
-  /** `mq-deadline` (default), `kyber`, `scan` or `none`; of a request-based device. */
-  readonly elevator?: string;
-  /** Settings of its queue, by the kernel's names. */
-  readonly queue?: Readonly<Record<string, QueueValue>>;
-}
-
-export interface OpenOptions extends Omit<CreateOptions, 'name' | 'table'> {
-  readonly name?: string;
-  /** Of several paths. Default `service-time`. */
-  readonly selector?: string;
-  /** Hold I/O while there is no path, instead of failing it. */
-  readonly queueIfNoPath?: boolean;
-}
 
 /** What a device may ask of its mapper. */
 export interface MapperServices {
@@ -133,6 +87,7 @@ export class DeviceMapper implements AsyncDisposable {
     this.time = options.time ?? new RealTime();
     this.#pump = new Pump(this.#core, this.#arena, this.time);
     this.#pump.tracer.attach(this, (id) => this.#byId[id]?.number ?? '?');
+    this.#pump.failures.attach(options.log, (id) => this.#byId[id]);
     this.multipath.queueIfNoPathTimeoutSecs = options.queueIfNoPathTimeoutSecs ?? 0;
     this.#targets = new TargetRegistry(builtInTargets(this.#selectors, this.#handlers, this.multipath));
     this.#extents = new ExtentPool(this.limits.extents);
@@ -308,6 +263,16 @@ export class DeviceMapper implements AsyncDisposable {
     this.#handlers.registerHandler(type);
   }
 
+  /** Hardware handlers find this array behind the words that it names as its ports. */
+  addArray(array: ArrayModel): void {
+    this.#handlers.addArray(array);
+  }
+
+  /** The hardware handler that is attached to a backing device; undefined: none. */
+  hardwareHandlerOf(device: BackingView): string | undefined {
+    return device instanceof BackingDevice ? this.#handlers.attachedTo(device)?.name : undefined;
+  }
+
   /** Makes the paths of words with `switch=NAME` fail, or mends them. */
   get faultSwitches(): PathRegistries['faultSwitches'] {
     return this.#registries.faultSwitches;
@@ -365,6 +330,14 @@ export class DeviceMapper implements AsyncDisposable {
     const { events, next, lost } = this.#core.readTrace(from);
     const named = events.map((event) => ({ ...event, device: this.#byId[event.device]?.number ?? '?' }));
     return { events: named, next, lost };
+  }
+
+  /**
+   * Every event of all devices from now on, in batches, when the core has been left. Costs nothing while nobody listens.
+   * Returns what ends it. What `listen` throws goes to the process.
+   */
+  traceEvents(listen: (batch: TraceBatch) => void): () => void {
+    return this.#pump.tracer.listen(listen);
   }
 
   /** Bytes of the core's memory in use, and of one bio, one request (or clone), one device. */

@@ -90,7 +90,7 @@ export interface WordOptions {
   keepsData?: boolean;
 }
 
-export const DEPTH_DEFAULT = 128;
+const DEPTH_DEFAULT = 128;
 
 const NAME = /^[A-Za-z0-9_.-]+$/;
 const NAME_EXPECTED = 'a name of letters, digits, _ . -';
