@@ -1,4 +1,5 @@
-// `rqdm trace DEVICE…`: block events of devices of a server, until it is told to stop; and the commands for recorded traces.
+// `rqdm trace DEVICE…`: block events of devices of a server, until it is told to stop. Its commands are about traces in files; a device
+// that is called as one of them is named by its node.
 
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ControlClient } from '../control/client.ts';
@@ -18,11 +19,18 @@ interface Options {
 }
 
 export function traceCommand(): Command {
-  const trace = new Command('trace')
+  const trace = liveCommand();
+  addTraceFileCommands(trace);
+  addTraceRecordCommand(trace);
+  return trace;
+}
+
+function liveCommand(): Command {
+  return new Command('trace')
     .description(
       [
-        'block events of devices of a server, in order, until it is interrupted: bios that',
-        'arrive, merges, inserts, issues, remaps, requeues and ends, each with its device',
+        'block events of devices of a server, in order, until it is interrupted: bios that arrive, merges, inserts, issues,',
+        'remaps, requeues and ends, each with its device; and, by the commands below, traces in files',
       ].join('\n'),
     )
     .argument('[device...]', 'names, nodes or numbers (default: every device)')
@@ -54,9 +62,6 @@ export function traceCommand(): Command {
         for (const name of signals) process.off(name, stop);
       }
     });
-  addTraceFileCommands(trace);
-  addTraceRecordCommand(trace);
-  return trace;
 }
 
 /** Prints until the trace is over; resolves with how many events were lost. */

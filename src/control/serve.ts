@@ -56,8 +56,8 @@ export async function serve(settings: ServeSettings): Promise<void> {
     ...blockOperations(mapper),
     ...transferOperations(mapper),
     ...ioOperations(mapper),
-    ...traceOperations(mapper),
     ...recordOperations(mapper, settings.allow),
+    ...traceOperations(mapper),
   ]);
   const server = new ControlServer({ operations, log: (line) => log.write(line) });
   const ended = untilEnd();
