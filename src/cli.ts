@@ -56,7 +56,7 @@ const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'trace',
-    summary: 'block events of devices of a server',
+    summary: 'block events of devices of a server; traces in files: info, convert, head, slice, mix, scale, record',
     load: async () => (await import('./command/trace.ts')).traceCommand(),
   },
   {
@@ -93,10 +93,13 @@ async function createProgram(words: readonly string[]): Promise<Command> {
     .description('Request-based device-mapper in user space: merge and sort first, choose the path afterwards.')
     .version(version())
     .exitOverride()
+    // a command may have options, and commands of its own with others of the same name
+    .enablePositionalOptions()
     .configureOutput({ outputError: (text, write) => write(`rqdm: ${oneLine(text.replace(/^error: /, ''))} (rqdm --help)\n`) });
   for (const entry of COMMANDS) {
     const command = words.includes(entry.name) ? await entry.load() : new Command(entry.name);
     program.addCommand(command.copyInheritedSettings(program).summary(entry.summary));
+    for (const nested of command.commands) nested.copyInheritedSettings(command);
   }
   return program;
 }

@@ -80,6 +80,10 @@ export function arrive(bio: Bio): void {
   const device = bio.device;
   trace(TRACE_QUEUE, device, tracedOf(bio.operation, bio.flags), bio.sector, bio.sectors, 0);
   count(device, COUNTER_BIOS, 1);
+  if (isPlain(device, bio)) {
+    if (!queue(device, bio)) wait(device, bio);
+    return;
+  }
   if (device.kind == DEVICE_BIO) {
     diskBegins(device);
     regionsBegin(device, bio.operation, bio.sector, bio.sectors);
@@ -107,6 +111,24 @@ export function arrive(bio: Bio): void {
   } else {
     enter(bio);
   }
+}
+
+/** A read or write without flags within the limits, of a queue where nobody waits: most are. */
+function isPlain(device: Device, bio: Bio): bool {
+  return (
+    hasPayload(bio.operation) &&
+    !bio.flags &&
+    device.kind != DEVICE_BIO &&
+    !device.isReadOnly &&
+    bio.sectors != 0 &&
+    bio.sectors <= device.maxSectors &&
+    !device.chunkSectors &&
+    bio.sector < device.sizeSectors &&
+    <u64>bio.sectors <= device.sizeSectors - bio.sector &&
+    device.logicalBlockSectors == 1 &&
+    !device.waitingHead &&
+    !device.overDepthHead
+  );
 }
 
 function check(device: Device, bio: Bio): u32 {

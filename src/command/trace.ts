@@ -1,10 +1,13 @@
-// `rqdm trace DEVICE…`: block events of devices of a server, until it is told to stop.
+// `rqdm trace DEVICE…`: block events of devices of a server, until it is told to stop. Its commands are about traces in files; a device
+// that is called as one of them is named by its node.
 
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ControlClient } from '../control/client.ts';
 import type { TraceDevice, TraceReply } from '../control/protocol.ts';
 import { controlSocketPath } from '../control/socket-path.ts';
 import { blkparseText, type EventText, kernelText } from '../trace/device/event-text.ts';
+import { addTraceFileCommands } from './trace-files.ts';
+import { addTraceRecordCommand } from './trace-record.ts';
 
 interface Options {
   readonly format: 'kernel' | 'blkparse';
@@ -16,11 +19,18 @@ interface Options {
 }
 
 export function traceCommand(): Command {
+  const trace = liveCommand();
+  addTraceFileCommands(trace);
+  addTraceRecordCommand(trace);
+  return trace;
+}
+
+function liveCommand(): Command {
   return new Command('trace')
     .description(
       [
         'block events of devices of a server, in order, until it is interrupted: bios that arrive, merges, inserts, issues,',
-        'remaps, requeues and ends, each with its device',
+        'remaps, requeues and ends, each with its device; and, by the commands below, traces in files',
       ].join('\n'),
     )
     .argument('[device...]', 'names, nodes or numbers (default: every device)')

@@ -12,6 +12,7 @@ import { ioOperations } from './io-operations.ts';
 import { KernelLog } from './kernel-log.ts';
 import { multipathOperations } from './multipath-operations.ts';
 import { deviceOperations } from './operations.ts';
+import { recordOperations } from './record-operations.ts';
 import { ControlServer } from './server.ts';
 import { traceOperations } from './trace-operations.ts';
 import { transferOperations } from './transfer-operations.ts';
@@ -55,6 +56,7 @@ export async function serve(settings: ServeSettings): Promise<void> {
     ...blockOperations(mapper),
     ...transferOperations(mapper),
     ...ioOperations(mapper),
+    ...recordOperations(mapper, settings.allow),
     ...traceOperations(mapper),
   ]);
   const server = new ControlServer({ operations, log: (line) => log.write(line) });

@@ -38,7 +38,7 @@ async function held(room: ControlRoom): Promise<Held> {
 /** So many lives until all code is compiled, and so many after which nothing may be held for them. */
 const [WARM_LIVES, LIVES] = [3000, 5000];
 /** Less than any object that was left of each life. */
-const BYTES_A_LIFE = 48;
+const BYTES_A_LIFE = 64;
 
 async function staysFlat(room: ControlRoom, live: (count: number) => Promise<void>): Promise<void> {
   // the ring of kernel lines is full from the beginning
