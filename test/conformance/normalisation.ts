@@ -40,6 +40,11 @@ export const RULES: readonly Rule[] = [
   { why: 'timing: how fast dd was', pattern: /^(\d+) bytes (?:\(.*\) )?copied.*$/, replacement: '$1 bytes copied' },
   { why: "lines of the SCSI layer's own: there is none here", pattern: /^kmsg: sd: (?:\[sd|rejecting I\/O|tag#)/ },
   {
+    why: 'which line of which file bash was at is a matter of the helpers around the script',
+    pattern: /^[^\s:]+: (?:eval: )?line \d+: /,
+    replacement: 'bash: ',
+  },
+  {
     why: 'versions',
     pattern: /^((?:Library|Driver) version: +)\S.*$/,
     replacement: '$1(version)',
