@@ -27,7 +27,7 @@ import { type OpenedBackend, openBackend } from './open-backend.ts';
 import type { Path, PathMode, PathSink } from './path.ts';
 import type { PathPool } from './pool.ts';
 import type { SharedMemory } from './shared-memory.ts';
-import { SimulatedPath, serviceOfRule } from './simulated-path.ts';
+import { SimulatedPath, servedBy, serviceOfRule } from './simulated-path.ts';
 import { type BackingWord, parseBackingWord } from './word.ts';
 import { WorkerPath } from './worker-path.ts';
 import type { OpenInner } from './wrapper-path.ts';
@@ -128,8 +128,7 @@ function openSimulated(parsed: BackingWord, opened: OpenedBackend, sink: PathSin
   const { service = { fixedMs: 0, byteMs: 0 }, servers = 1, seed } = parsed;
   const random = seed === undefined ? undefined : new SeededRandom(seed);
   return new SimulatedPath(opened.facts, sink, options.time ?? new RealTime(), {
-    serviceNs: serviceOfRule(service, random),
-    servers,
+    book: servedBy(servers, serviceOfRule(service, random)),
     medium: { backend: createBackend(opened.description), arenaMemory: options.arenaMemory },
     release: opened.release,
   });
