@@ -55,6 +55,7 @@ export type { BackingView } from './device/opened.ts';
 export type { PlainDevice } from './device/plain.ts';
 export type { DeviceQueue, QueueValue } from './device/queue-settings.ts';
 export type { DeviceStats, Latency, PathStats } from './device/stats.ts';
+export type { Submitter } from './device/submitter.ts';
 export { type IoErrorDetails, type IoOperation, RqdmError, RqdmIoError, RqdmTableError } from './errors.ts';
 export type { MarginalOptions } from './multipathd/marginal.ts';
 export type { GroupStatus, MultipathStatus, PathStatus } from './multipathd/multipath-status.ts';
