@@ -318,6 +318,11 @@ export class DeviceMapper implements AsyncDisposable {
     return this.#registries.hangs;
   }
 
+  /** Models of storage and links that words of `sim:` name, and the devices behind those that are open. */
+  get models(): PathRegistries['models'] {
+    return this.#registries.models;
+  }
+
   // ---- arena ----------------------------------------------------------------------------------------------
 
   /** A range of the arena for batch calls; undefined while there is no room. */

@@ -26,6 +26,16 @@ import { hasPayload, OPERATION_MASK, pairsOf } from './operation.ts';
 import type { Path, PathSink } from './path.ts';
 import type { SharedMemory } from './shared-memory.ts';
 
+/** Who looks at every answer of a path. */
+export type PathObserver = (
+  operation: number,
+  bytes: number,
+  position: number,
+  issuedNs: number,
+  endNs: number,
+  status: number,
+) => void;
+
 export interface SimulatedDevice {
   /**
    * When a call that is issued now ends, nanoseconds, `nowNs` or later. Called once for each call, in the order of issue.
@@ -35,7 +45,7 @@ export interface SimulatedDevice {
   /** How a call ends: a `STATUS_*`. Called when it ends; what fails has moved nothing. Missing: all is well. */
   status?(operation: number, sectors: number, position: number): number;
   /** Told of every answer: who measures. */
-  ended?(operation: number, bytes: number, position: number, issuedNs: number, endNs: number, status: number): void;
+  ended?: PathObserver | undefined;
   /** Moves the bytes, between the arena and what it keeps. Missing: nothing is moved, not even zeros. */
   readonly medium?: { readonly backend: Backend; readonly arenaMemory: () => SharedMemory };
   /** Called once, when the path is closed. */
