@@ -10,6 +10,7 @@ import { isBackingWord } from '../path/word.ts';
 import { multipath } from '../table/builders.ts';
 import type { DeviceType } from '../table/check.ts';
 import { quoteWord } from '../table/print.ts';
+import type { ArrayModel } from '../target/multipath/hardware-handler/array-model.ts';
 import type { HandlerType } from '../target/multipath/hardware-handler/handler.ts';
 import { HardwareHandlerRegistry } from '../target/multipath/hardware-handler/registry.ts';
 import { MultipathParameters } from '../target/multipath/parameters.ts';
@@ -306,6 +307,11 @@ export class DeviceMapper implements AsyncDisposable {
 
   registerHardwareHandler(type: HandlerType): void {
     this.#handlers.registerHandler(type);
+  }
+
+  /** The devices that its ports name are an array's from now on, for hardware handlers that know its states. */
+  addArray(array: ArrayModel): void {
+    this.#handlers.addArray(array);
   }
 
   /** Makes the paths of words with `switch=NAME` fail, or mends them. */

@@ -15,6 +15,8 @@ export interface ArrayDescription {
 export class ControllerArray {
   /** The controller that owns the volume. */
   owner = 0;
+  /** Who says that instead, where access is asymmetric. */
+  ownerOf: (() => number) | undefined;
   readonly #array: ArrayDescription;
   readonly #store: StorageModel;
   readonly #cpuFreeNs: Float64Array;
@@ -30,6 +32,7 @@ export class ControllerArray {
 
   /** By the port of `controller`. */
   book(nowNs: number, operation: number, bytes: number, position: number, controller: number): number {
+    if (this.ownerOf !== undefined) this.owner = this.ownerOf();
     let atNs = this.#work(controller, nowNs);
     if (controller === this.owner) return this.#store.book(atNs, operation, bytes, position);
     this.hops++;

@@ -23,12 +23,13 @@ export interface LinkDescription {
 const DEPTH_MAX = 65536;
 
 export class Link {
+  /** One way, without jitter. */
+  readonly latencyNs: number;
   /** Calls that were answered with "busy". */
   busy = 0;
   readonly #link: LinkDescription;
   readonly #random: SeededRandom;
   readonly #byteNs: number;
-  readonly #latencyNs: number;
   /** Of the underlying normal distribution. */
   readonly #sigma: number;
   #outNs = 0;
@@ -41,7 +42,7 @@ export class Link {
     this.#link = link;
     this.#random = random;
     this.#byteNs = link.MBps === 0 ? 0 : byteNsOf(link.MBps);
-    this.#latencyNs = link.latencyUs * NS_PER_US;
+    this.latencyNs = link.latencyUs * NS_PER_US;
     this.#sigma = Math.sqrt(Math.log(1 + link.jitter * link.jitter));
     this.#ends = new Float64Array(link.queueDepth);
   }
@@ -82,9 +83,9 @@ export class Link {
   }
 
   #wayNs(): number {
-    if (this.#sigma === 0) return this.#latencyNs;
+    if (this.#sigma === 0) return this.latencyNs;
     // Box and Muller's way to a normal distribution; its exponential has the mean 1
     const normal = Math.sqrt(-2 * Math.log(1 - this.#random.unit())) * Math.cos(2 * Math.PI * this.#random.unit());
-    return this.#latencyNs * Math.exp(this.#sigma * normal - (this.#sigma * this.#sigma) / 2);
+    return this.latencyNs * Math.exp(this.#sigma * normal - (this.#sigma * this.#sigma) / 2);
   }
 }

@@ -91,6 +91,17 @@ export class ModelledDevice implements SimulatedDevice {
     return STATUS_OK;
   }
 
+  /** When a checker that asks now (TEST UNIT READY: no data, no storage) has its answer, and hears yes or no then. */
+  testNs(): number {
+    const nowNs = this.#now();
+    if (this.#isDown) return Math.max(this.#givenUpNs, nowNs + REFUSED_NS);
+    return Math.round(nowNs + 2 * this.link.latencyNs * this.#slowness) + 1;
+  }
+
+  get isReady(): boolean {
+    return !this.#isDown && (this.access?.() ?? STATUS_OK) === STATUS_OK;
+  }
+
   // ---- for scripts ------------------------------------------------------------------------------------------------
 
   get isDown(): boolean {
