@@ -89,18 +89,20 @@ export class LogHistogram {
 
 function bucketOf(ns: number): number {
   if (ns < FIRST) return ns < 0 ? 0 : Math.floor(ns);
-  // the power of two, without logarithms: high words of a double would do too, but below 2^31 this is exact and quick
-  let power = 0;
+  // the top eight bits say the bucket; whole numbers of 31 bits have them by shifts alone
   let value = ns;
-  if (value >= 0x80000000) {
-    const high = Math.floor(value / 0x1000000);
-    power = 24;
-    value = high;
+  let lowBits = 0;
+  if (ns >= 0x40000000) {
+    value = Math.floor(ns / 0x1000000);
+    lowBits = 24;
+    if (value >= 0x40000000) return BUCKETS - 1; // beyond 104 days
   }
-  const top = 31 - Math.clz32(value);
-  power += top - SUB_BITS;
-  const sub = Math.floor(ns / 2 ** power) - SUBS;
-  return Math.min(BUCKETS - 1, FIRST + (power - 1) * SUBS + sub);
+  if (value < FIRST) {
+    value = Math.floor(ns / 0x10000);
+    lowBits = 16;
+  }
+  const shift = 31 - Math.clz32(value) - SUB_BITS;
+  return FIRST + (shift + lowBits - 1) * SUBS + (value >>> shift) - SUBS;
 }
 
 /** The largest whole value of a bucket. */

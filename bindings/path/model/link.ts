@@ -30,8 +30,8 @@ export class Link {
   readonly #link: LinkDescription;
   readonly #random: SeededRandom;
   readonly #byteNs: number;
-  /** Of the underlying normal distribution. */
-  readonly #sigma: number;
+  /** What the latency is multiplied by, at evenly spaced quantiles; none without jitter. */
+  readonly #factors: Float64Array | undefined;
   #outNs = 0;
   #backNs = 0;
   /** Ends of the last calls, as many as the port takes. */
@@ -43,7 +43,7 @@ export class Link {
     this.#random = random;
     this.#byteNs = link.MBps === 0 ? 0 : byteNsOf(link.MBps);
     this.latencyNs = link.latencyUs * NS_PER_US;
-    this.#sigma = Math.sqrt(Math.log(1 + link.jitter * link.jitter));
+    this.#factors = link.jitter === 0 ? undefined : logNormalFactors(link.jitter);
     this.#ends = new Float64Array(link.queueDepth);
   }
 
@@ -83,9 +83,46 @@ export class Link {
   }
 
   #wayNs(): number {
-    if (this.#sigma === 0) return this.latencyNs;
-    // Box and Muller's way to a normal distribution; its exponential has the mean 1
-    const normal = Math.sqrt(-2 * Math.log(1 - this.#random.unit())) * Math.cos(2 * Math.PI * this.#random.unit());
-    return this.latencyNs * Math.exp(this.#sigma * normal - (this.#sigma * this.#sigma) / 2);
+    const factors = this.#factors;
+    if (factors === undefined) return this.latencyNs;
+    return this.latencyNs * (factors[(this.#random.unit() * QUANTILES) | 0] as number);
   }
+}
+
+const QUANTILES = 8192;
+const known: Map<number, Float64Array> = new Map();
+
+/** A log-normal distribution of mean 1 by its quantiles: a look-up for each call in place of logarithms. */
+function logNormalFactors(jitter: number): Float64Array {
+  let factors = known.get(jitter);
+  if (factors !== undefined) return factors;
+  const sigma = Math.sqrt(Math.log(1 + jitter * jitter));
+  factors = Float64Array.from({ length: QUANTILES }, (_, i) => Math.exp(sigma * normalQuantile((i + 0.5) / QUANTILES)));
+  const mean = factors.reduce((sum, factor) => sum + factor, 0) / QUANTILES;
+  for (let i = 0; i < QUANTILES; i++) factors[i] = (factors[i] as number) / mean;
+  known.set(jitter, factors);
+  return factors;
+}
+
+/** By bisection over the error function's series: only tables are made with it. */
+function normalQuantile(probability: number): number {
+  let low = -6;
+  let high = 6;
+  for (let i = 0; i < 60; i++) {
+    const middle = (low + high) / 2;
+    if (normalShare(middle) < probability) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
+}
+
+/** The share of a normal distribution below x: Marsaglia's series. */
+function normalShare(x: number): number {
+  let term = x;
+  let sum = x;
+  for (let i = 3; Math.abs(term) > 1e-15; i += 2) {
+    term *= (x * x) / i;
+    sum += term;
+  }
+  return 0.5 + (sum * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI);
 }

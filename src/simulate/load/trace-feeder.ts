@@ -52,6 +52,9 @@ export class TraceFeeder implements Feeder {
   #turn = 0;
   #taken = 0;
   #inFlight = 0;
+  /** Of the next plug: the row behind it, and when its first came. */
+  #plugEnd = 0;
+  #firstNs = 0;
   /** When the present turn began, and the last arrival. */
   #originNs: number;
   #lastNs: number;
@@ -115,43 +118,40 @@ export class TraceFeeder implements Feeder {
   /** When the next plug is complete. */
   #look(): void {
     if (this.#options.loop === 'closed') this.atNs = this.#inFlight < this.#options.depth ? 0 : Number.POSITIVE_INFINITY;
-    else this.atNs = this.#plugEnd().atNs;
+    else this.#findPlug();
   }
 
-  readonly #plug = { end: 0, atNs: 0 };
-
-  /** The row behind the plug that begins at `#row`, and when the last of it came. */
-  #plugEnd(): { readonly end: number; readonly atNs: number } {
+  /** Finds the row behind the plug that begins at `#row`, and when the last of it came. */
+  #findPlug(): void {
     const { plugIos, plugWindowNs, limit } = this.#options;
     const batch = this.#batch as records.RecordBatch;
     const last = Math.min(batch.count, this.#row + plugIos, this.#row + (limit - this.#taken));
     const stream = batch.stream[this.#row];
     let atNs = this.#arrivalOf(this.#row);
+    this.#firstNs = atNs;
     let end = this.#row + 1;
     for (; end < last && batch.stream[end] === stream; end++) {
       const nextNs = this.#arrivalOf(end);
       if (nextNs - atNs > plugWindowNs) break;
       atNs = Math.max(atNs, nextNs);
     }
-    this.#plug.end = end;
-    this.#plug.atNs = atNs;
-    return this.#plug;
+    this.#plugEnd = end;
+    this.atNs = atNs;
   }
 
   feed(nowNs: number, intake: Intake): void {
     if (this.#options.loop === 'closed') this.#feedClosed(nowNs, intake);
     else this.#feedOpen(intake);
-    const { limit } = this.#options;
-    if (this.#row >= (this.#batch as records.RecordBatch).count || this.#taken >= limit) {
+    if (this.#row >= (this.#batch as records.RecordBatch).count || this.#taken >= this.#options.limit) {
       this.isEmpty = true;
       this.atNs = Number.POSITIVE_INFINITY;
     } else this.#look();
   }
 
   #feedOpen(intake: Intake): void {
-    const { end } = this.#plugEnd();
-    const last = Math.min(end, this.#row + intake.room);
-    for (; this.#row < last; this.#row++) this.#take(this.#arrivalOf(this.#row), intake);
+    const last = Math.min(this.#plugEnd, this.#row + intake.room);
+    this.#take(this.#firstNs, intake);
+    while (++this.#row < last) this.#take(this.#arrivalOf(this.#row), intake);
   }
 
   #feedClosed(nowNs: number, intake: Intake): void {
