@@ -90,6 +90,8 @@ class Calls {
   positions: Float64Array = new Float64Array(SLOTS_FIRST);
   addresses: Float64Array = new Float64Array(SLOTS_FIRST);
   segments: Uint32Array = new Uint32Array(SLOTS_FIRST);
+  /** How many were issued before it. */
+  numbers: Float64Array = new Float64Array(SLOTS_FIRST);
   issuedNs: Float64Array = new Float64Array(SLOTS_FIRST);
   bookedNs: Float64Array = new Float64Array(SLOTS_FIRST);
   endNs: Float64Array = new Float64Array(SLOTS_FIRST);
@@ -118,6 +120,7 @@ class Calls {
     this.positions = grown(new Float64Array(room), this.positions);
     this.addresses = grown(new Float64Array(room), this.addresses);
     this.segments = grown(new Uint32Array(room), this.segments);
+    this.numbers = grown(new Float64Array(room), this.numbers);
     this.issuedNs = grown(new Float64Array(room), this.issuedNs);
     this.bookedNs = grown(new Float64Array(room), this.bookedNs);
     this.endNs = grown(new Float64Array(room), this.endNs);
@@ -153,6 +156,8 @@ export class SimulatedPath extends KnownPath implements Path {
   #arena: Uint8Array | undefined;
   readonly #timer: Timer;
   #timerAtNs = Number.POSITIVE_INFINITY;
+  #issued = 0;
+  #heldSinceNs = Number.POSITIVE_INFINITY;
   readonly #idle = new IdleWait();
   #closing: Promise<void> | undefined;
 
@@ -186,6 +191,7 @@ export class SimulatedPath extends KnownPath implements Path {
     calls.operations[slot] = operation;
     calls.positions[slot] = position;
     calls.bytes[slot] = bytes;
+    calls.numbers[slot] = this.#issued++;
     calls.issuedNs[slot] = nowNs;
     if (this.#device.medium !== undefined) {
       calls.addresses[slot] = address;
@@ -219,24 +225,32 @@ export class SimulatedPath extends KnownPath implements Path {
     this.#timer.set(firstNs);
   }
 
-  /** Calls under way end no earlier than this. For paths that hang. */
+  /** The path hangs: calls under way end no earlier than this. */
   holdUntil(untilNs: number): void {
-    this.#reorder((bookedNs) => Math.max(bookedNs, untilNs));
+    this.#heldSinceNs = this.#time.now();
+    this.#reorder((slot) => Math.max(this.#calls.bookedNs[slot] as number, untilNs));
   }
 
-  /** Calls under way end as they were booked, or now where that is past. */
+  /** It goes on: calls end as they were booked, or now where that is past; those issued meanwhile begin now. */
   letGo(): void {
     const nowNs = this.#time.now();
-    this.#reorder((bookedNs) => Math.max(bookedNs, nowNs));
+    const calls = this.#calls;
+    this.#reorder((slot) => {
+      if ((calls.issuedNs[slot] as number) < this.#heldSinceNs) return Math.max(calls.bookedNs[slot] as number, nowNs);
+      const operation = (calls.operations[slot] as number) & OPERATION_MASK;
+      return this.#device.book(nowNs, operation, calls.bytes[slot] as number, calls.positions[slot] as number);
+    });
+    this.#heldSinceNs = Number.POSITIVE_INFINITY;
   }
 
-  #reorder(endOf: (bookedNs: number) => number): void {
+  #reorder(endOf: (slot: number) => number): void {
     const calls = this.#calls;
-    const slots = calls.order.slice(calls.head, calls.tail);
+    // in the order of issue, as they were booked
+    const slots = calls.order.slice(calls.head, calls.tail).sort((a, b) => (calls.numbers[a] as number) - (calls.numbers[b] as number));
     calls.head = 0;
     calls.tail = 0;
     for (const slot of slots) {
-      calls.endNs[slot] = endOf(calls.bookedNs[slot] as number);
+      calls.endNs[slot] = endOf(slot);
       calls.insert(slot);
     }
     this.#timer.clear();

@@ -7,6 +7,16 @@ import { parseBytes, parseDuration } from './units.ts';
 
 const NAME = z.string().regex(/^[A-Za-z0-9_.-]+$/, 'expected a name of letters, digits, _ . -');
 
+/** An object with these fields and no others; whoever misspells one is told which there are. */
+function fields<Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<Shape, z.core.$strict> {
+  return z.strictObject(shape, {
+    error: (issue) =>
+      issue.code === 'unrecognized_keys'
+        ? `unknown field ${issue.keys.map((key: string) => `"${key}"`).join(', ')}: expected one of ${Object.keys(shape).join(', ')}`
+        : undefined,
+  });
+}
+
 const duration = z.union([z.string(), z.number()], { error: 'expected a time such as 10s, 5ms or 200us' }).transform((text, context) => {
   const ns = parseDuration(text);
   if (ns !== undefined) return ns;
@@ -29,14 +39,14 @@ const share = z.number().min(0).max(1);
 
 const settings = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
 
-const plug = z.strictObject({
+const plug = fields({
   /** I/Os of one task that follow each other within so much are one plug, submitted with the last of them. */
   window: duration.default(0),
   /** A plug holds at most so many. */
   ios: count.default(32),
 });
 
-const traceLoad = z.strictObject({
+const traceLoad = fields({
   trace: z.string().min(1),
   /** Which of blktrace's events. */
   from: z.enum(['Q', 'D', 'C']).optional(),
@@ -54,7 +64,7 @@ const traceLoad = z.strictObject({
   device: NAME.optional(),
 });
 
-const jobLoad = z.strictObject({
+const jobLoad = fields({
   rw: z.enum(['read', 'write', 'randread', 'randwrite', 'rw', 'readwrite', 'randrw', 'trim', 'randtrim']),
   bs: size.default(4096),
   iodepth: count.max(4096).default(1),
@@ -93,7 +103,7 @@ const load = z.record(z.string(), z.unknown(), { error: 'expected a load: "trace
   return z.NEVER;
 });
 
-const link = z.strictObject({
+const link = fields({
   like: z.string().optional(),
   latency_us: z.number().min(0).optional(),
   MBps: z.number().min(0).optional(),
@@ -102,7 +112,7 @@ const link = z.strictObject({
   busy_us: z.number().min(0).optional(),
 });
 
-const storage = z.strictObject({
+const storage = fields({
   model: z.string(),
   size,
   /** Figures in place of the profile's. */
@@ -120,7 +130,7 @@ const storage = z.strictObject({
     .optional(),
 });
 
-const path = z.strictObject({
+const path = fields({
   to: NAME,
   link: z.union([z.string(), link]).default('direct'),
   controller: z.number().int().min(0).max(15).default(0),
@@ -131,7 +141,7 @@ const path = z.strictObject({
   options: settings.default({}),
 });
 
-const device = z.strictObject({
+const device = fields({
   name: NAME,
   table: z.union([z.string(), z.array(z.string())]),
   type: z.enum(['request', 'bio']).optional(),
@@ -140,7 +150,7 @@ const device = z.strictObject({
 });
 
 /** A multipath table over the scenario's paths, for who does not want to write one. */
-const map = z.strictObject({
+const map = fields({
   selector: z.string().default('service-time'),
   mapping: z.enum(['request', 'bio']).default('request'),
   /** All paths in one group, each in its own, or as listed. */
@@ -151,7 +161,7 @@ const map = z.strictObject({
   handler: z.string().optional(),
 });
 
-const checker = z.strictObject({
+const checker = fields({
   polling_interval: duration.default(5e9),
   max_polling_interval: duration.optional(),
   failback: z.union([z.enum(['manual', 'immediate']), z.number().min(0)]).default('manual'),
@@ -160,8 +170,7 @@ const checker = z.strictObject({
 
 const STATUSES = ['medium', 'transport', 'target', 'timeout', 'ioerr', 'nospc', 'protection', 'offline'] as const;
 
-const step = z
-  .strictObject({
+const step = fields({
     at: duration.optional(),
     /** The first of these to come true. */
     when: z
@@ -221,7 +230,7 @@ const body = {
   rows: z.boolean().default(false),
 };
 
-export const scenarioSchema: z.ZodType<Scenario> = z.strictObject(body).superRefine((scenario, context) => {
+export const scenarioSchema: z.ZodType<Scenario> = fields(body).superRefine((scenario, context) => {
   const say = (path: (string | number)[], message: string): void => context.addIssue({ code: 'custom', path, message });
   const tables = [scenario.map, scenario.table, scenario.devices].filter((one) => one !== undefined);
   if (tables.length !== 1) say([], 'expected one of "map", "table" and "devices"');

@@ -209,7 +209,14 @@ export class World {
   #testUnitReady(status: PathStatus): Promise<boolean> {
     const model = this.#pathOf(status)?.model;
     if (model === undefined) return Promise.resolve(true);
-    return new Promise((resolve) => this.time.at(model.testNs(), () => resolve(model.isReady)));
+    return new Promise((resolve) => {
+      const answer = (): void => {
+        // lost on its way: it hangs with all other calls
+        if (model.isDown && this.time.now() < model.givenUpNs) this.time.at(model.givenUpNs, answer);
+        else resolve(model.isReady);
+      };
+      this.time.at(model.testNs(), answer);
+    });
   }
 
   /** As multipath-tools rates a path by its access state. */

@@ -108,6 +108,11 @@ export class ModelledDevice implements SimulatedDevice {
     return this.#isDown;
   }
 
+  /** When calls that hang are given up; Infinity: none hang. */
+  get givenUpNs(): number {
+    return this.#givenUpNs;
+  }
+
   down(fastFailMs: number): void {
     if (this.#isDown) return;
     this.#isDown = true;

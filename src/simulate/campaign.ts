@@ -1,0 +1,103 @@
+// Many runs: variants times seeds, over a pool of worker threads. A run that fails is told and does not end the others; what
+// comes out is in the order of variants and seeds, whatever the number of workers.
+
+import { availableParallelism } from 'node:os';
+import type { NamedScenario } from './read-scenario.ts';
+import type { ShelvedTrace } from './trace-shelf.ts';
+import type { RunOutput, RunTask } from './worker.ts';
+
+export interface CampaignOptions {
+  readonly rqdm: string;
+  readonly scenarios: readonly NamedScenario[];
+  readonly seeds: readonly number[];
+  readonly workers: number;
+  readonly traces: readonly ShelvedTrace[];
+  readonly signal: AbortSignal;
+  /** Where rows of a run go, if its scenario asks for them. */
+  rowsFile?(run: RunName): string | undefined;
+  /** A run has ended; in the order of their ends. */
+  ended?(run: RunName, output: RunOutput | Error): void;
+  progress?(done: number, total: number, ios: number): void;
+}
+
+export interface RunName {
+  readonly variant: string;
+  readonly seed: number;
+}
+
+/** Seeds of a campaign, at most. */
+export const RUNS_MAX = 100_000;
+const PROGRESS_MS = 250;
+
+/** Outputs, or what went wrong, in the order of variants and seeds. Rejects with the signal's reason when it goes off. */
+export async function runCampaign(options: CampaignOptions): Promise<readonly (RunName & { readonly output: RunOutput | Error })[]> {
+  const { scenarios, seeds, signal } = options;
+  const runs = scenarios.flatMap(({ variant, scenario }) => seeds.map((seed) => ({ variant, seed, scenario })));
+  const { Piscina } = await import('piscina');
+  const threads = Math.max(1, Math.min(options.workers, runs.length));
+  const pool = new Piscina({
+    filename: new URL('./worker.js', import.meta.url).href,
+    minThreads: threads,
+    maxThreads: threads,
+    // a run's memory goes with its thread's garbage, not with the thread
+    idleTimeout: 1000,
+  });
+  const counts = new SharedArrayBuffer(8 * Math.max(1, runs.length));
+  let done = 0;
+  const tell = (): void => options.progress?.(done, runs.length, new Float64Array(counts).reduce((sum, ios) => sum + ios, 0));
+  const timer = setInterval(tell, PROGRESS_MS);
+  try {
+    const outputs = runs.map(async ({ variant, seed, scenario }, place) => {
+      const task: RunTask = {
+        rqdm: options.rqdm,
+        scenario,
+        variant,
+        seed,
+        traces: options.traces,
+        rowsFile: scenario.rows ? options.rowsFile?.({ variant, seed }) : undefined,
+        counts,
+        place,
+      };
+      const output = await attempt(() => pool.run(task, { signal }) as Promise<RunOutput>, signal);
+      done++;
+      options.ended?.({ variant, seed }, output);
+      return { variant, seed, output };
+    });
+    const settled = await Promise.allSettled(outputs);
+    signal.throwIfAborted();
+    return settled.map((one) => {
+      if (one.status === 'rejected') throw one.reason;
+      return one.value;
+    });
+  } finally {
+    clearInterval(timer);
+    await pool.destroy();
+  }
+}
+
+async function attempt(run: () => Promise<RunOutput>, signal: AbortSignal): Promise<RunOutput | Error> {
+  try {
+    return await run();
+  } catch (error) {
+    signal.throwIfAborted();
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+export function workersDefault(): number {
+  return availableParallelism();
+}
+
+/** `3`, `1..20`, `1,5,9`. Undefined: none of these. */
+export function parseSeeds(text: string): number[] | undefined {
+  const seeds: number[] = [];
+  for (const part of text.split(',')) {
+    const match = /^(\d{1,9})(?:\.\.(\d{1,9}))?$/.exec(part);
+    if (match === null) return undefined;
+    const first = Number(match[1]);
+    const last = Number(match[2] ?? first);
+    if (last < first || seeds.length + last - first >= RUNS_MAX) return undefined;
+    for (let seed = first; seed <= last; seed++) seeds.push(seed);
+  }
+  return [...new Set(seeds)];
+}
