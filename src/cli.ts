@@ -50,6 +50,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./command/detach.ts')).detachCommand(),
   },
   {
+    name: 'io',
+    summary: 'scripted I/O on a device of a server',
+    load: async () => (await import('./command/io.ts')).ioCommand(),
+  },
+  {
     name: 'multipath',
     summary: 'multipath devices of a server with their groups and paths (multipath -ll)',
     load: async () => (await import('./command/multipath.ts')).multipathCommand(),

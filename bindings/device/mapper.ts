@@ -329,6 +329,28 @@ export class DeviceMapper implements AsyncDisposable {
     return this.#registries.models;
   }
 
+  // ---- plugs ------------------------------------------------------------------------------------------------
+
+  /** What `submit` asks of devices is one plug, which ends with it, not with the turn of the event loop. */
+  plug<T>(submit: () => T): T {
+    this.#pump.drive();
+    try {
+      return submit();
+    } finally {
+      this.#pump.drive();
+    }
+  }
+
+  /** What `submit` asks of devices goes at once and without a plug: each bio on its own. */
+  unplugged<T>(submit: () => T): T {
+    this.#pump.drive();
+    try {
+      return submit();
+    } finally {
+      this.#pump.driveUnplugged();
+    }
+  }
+
   // ---- arena ----------------------------------------------------------------------------------------------
 
   /** A range of the arena for batch calls; undefined while there is no room. */

@@ -161,3 +161,23 @@ export interface TopologyReply {
       }[]
     | null;
 }
+
+/** An I/O of the reply to `io`. */
+export interface IoResult {
+  readonly operation: 'read' | 'write' | 'flush' | 'discard' | 'zeroes';
+  readonly sector: number;
+  readonly sectors: number;
+  /** `ok`, `short BYTES`, or the name of an errno. */
+  readonly status: string;
+  /** Of what was read. */
+  readonly data: string | null;
+  /** Its place among those that ended, from 1. */
+  readonly ended: number;
+  /** When it ended, since the script began. */
+  readonly milliseconds: number;
+}
+
+/** The reply to `io`: in the order in which they were asked for. */
+export interface IoReply {
+  readonly results: readonly IoResult[];
+}

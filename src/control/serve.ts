@@ -7,6 +7,7 @@ import { parseChecker } from './checker-options.ts';
 import { Checkers } from './checkers.ts';
 import { type Config, parseConfig } from './config.ts';
 import type { ControlledMapper } from './controlled.ts';
+import { ioOperations } from './io-operations.ts';
 import { KernelLog } from './kernel-log.ts';
 import { multipathOperations } from './multipath-operations.ts';
 import { deviceOperations } from './operations.ts';
@@ -48,6 +49,7 @@ export async function serve(settings: ServeSettings): Promise<void> {
   const operations = new Map([
     ...checkers.follow(deviceOperations(mapper, kernelLog)),
     ...multipathOperations(mapper, checkers),
+    ...ioOperations(mapper),
   ]);
   const server = new ControlServer({ operations, log: (line) => log.write(line) });
   const ended = untilEnd();

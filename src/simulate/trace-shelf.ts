@@ -2,8 +2,9 @@
 // read anew by each run, batch by batch.
 
 import { createHash } from 'node:crypto';
-import { createReadStream, readdirSync, statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { createReadStream } from 'node:fs';
+import { resolve } from 'node:path';
+import { findSet } from '../trace/blktrace-set.ts';
 import { openTrace } from '../trace/open.ts';
 import { RECORD_BYTES, RecordBatch } from '../trace/records.ts';
 import type { TraceShelf } from './execute.ts';
@@ -44,8 +45,8 @@ export async function shelveTraces(
 }
 
 async function shelve(load: TraceLoad, path: string, signal: AbortSignal | undefined): Promise<ShelvedTrace> {
-  const sha256 = await hashOf(path);
   const trace = await openTrace(path, optionsOf(load));
+  const sha256 = await hashOf(path, trace.format);
   let batches: { count: number; memory: SharedArrayBuffer }[] | undefined = [];
   let records = 0;
   for await (const batch of trace) {
@@ -54,6 +55,9 @@ async function shelve(load: TraceLoad, path: string, signal: AbortSignal | undef
     if (records > RESIDENT_RECORDS_MAX) batches = undefined;
     batches?.push(shared(batch));
     // the rest is read for its skips and notes, which belong into the result
+  }
+  if (!trace.isTimed && load.loop === 'open') {
+    throw new Error(`${load.trace}: has no times, so there is no open loop: expected "loop: closed" and a depth`);
   }
   if (records === 0) throw new Error(`${load.trace}: no I/O in it: nothing to simulate`);
   const facts = { file: load.trace, sha256, format: trace.format, skipped: trace.skips.count, notes: [...trace.notes] };
@@ -117,21 +121,10 @@ async function* readAnew(path: string, options: ShelvedTrace['options']): AsyncG
   }
 }
 
-/** Of a file's bytes; of a set's, in the order of their names. */
-async function hashOf(path: string): Promise<string> {
+/** Of a file's bytes; of a set's, one file after the other. */
+async function hashOf(path: string, format: string): Promise<string> {
+  const set = format === 'blktrace' ? await findSet(path) : undefined;
   const hash = createHash('sha256');
-  for (const file of filesOf(path)) for await (const bytes of createReadStream(file)) hash.update(bytes as Buffer);
+  for (const file of set?.files ?? [path]) for await (const bytes of createReadStream(file)) hash.update(bytes as Buffer);
   return hash.digest('hex');
-}
-
-function filesOf(path: string): string[] {
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (found?.isFile()) return [path];
-  const folder = found?.isDirectory() ? path : dirname(path);
-  const prefix = found?.isDirectory() ? '' : `${basename(path)}.`;
-  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) return [];
-  return readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.startsWith(prefix))
-    .map(({ name }) => join(folder, name))
-    .sort();
 }

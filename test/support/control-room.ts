@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DeviceMapper, type MapperOptions, type PathLimits } from '../../bindings/index.ts';
 import { ControlClient } from '../../src/control/client.ts';
+import { ioOperations } from '../../src/control/io-operations.ts';
 import { KernelLog } from '../../src/control/kernel-log.ts';
 import { deviceOperations } from '../../src/control/operations.ts';
 import { ControlServer, type ControlServerOptions } from '../../src/control/server.ts';
@@ -26,7 +27,8 @@ export class ControlRoom implements AsyncDisposable {
 
   private constructor(mapper: MapperOptions, server: Partial<ControlServerOptions>) {
     this.mapper = new DeviceMapper({ mode: 'inline', ...mapper, log: (line) => this.log.add(line) });
-    this.server = new ControlServer({ operations: deviceOperations(this.mapper, this.log), ...server });
+    const operations = new Map([...deviceOperations(this.mapper, this.log), ...ioOperations(this.mapper)]);
+    this.server = new ControlServer({ operations, ...server });
   }
 
   static async open(mapper: MapperOptions = {}, server: Partial<ControlServerOptions> = {}): Promise<ControlRoom> {

@@ -1,0 +1,118 @@
+// Events of a recording (queued, issued, completed) become records: those of one kind do, and completions say how long each took.
+// A completion covers sectors; everything that waits inside that range, merged or split as it may be, ends with it.
+
+import { TraceError } from './errors.ts';
+import { PendingTable } from './pending-table.ts';
+import type { RecordSink } from './record-sink.ts';
+import { BATCH_RECORDS, type EventKind, OPERATION_FLUSH } from './records.ts';
+
+export const EVENT_QUEUED = 0;
+export const EVENT_ISSUED = 1;
+export const EVENT_COMPLETED = 2;
+
+const KINDS: readonly EventKind[] = ['Q', 'D', 'C'];
+
+/** What the chosen kind is called in messages. */
+export const KIND_NAMES: Readonly<Record<EventKind, string>> = { Q: 'queue events', D: 'issues', C: 'completions' };
+
+export class EventRecorder {
+  /** How many of each kind have been taken. */
+  readonly counts: [number, number, number] = [0, 0, 0];
+  readonly #sink: RecordSink;
+  readonly #chosen: number;
+  readonly #isFinal: boolean;
+  #pending: PendingTable | undefined;
+  /** From completions: the times of what was issued. */
+  #issuedAt: Float64Array = new Float64Array(0);
+  #issued = 0;
+
+  /**
+   * `from` undefined only counts. A choice that is not `isFinal` was made from the beginning of a trace: an event of a better
+   * kind that turns up afterwards is an error.
+   */
+  constructor(sink: RecordSink, from: EventKind | undefined, isFinal: boolean) {
+    this.#sink = sink;
+    this.#chosen = from === undefined ? -1 : KINDS.indexOf(from);
+    this.#isFinal = isFinal;
+  }
+
+  /** The kind to take where nobody has chosen one, by what has been counted. */
+  get best(): EventKind {
+    const index = this.counts.findIndex((count) => count > 0);
+    return KINDS[Math.max(0, index)] as EventKind;
+  }
+
+  take(
+    kind: number,
+    timeNs: number,
+    sector: number,
+    sectors: number,
+    operation: number,
+    flags: number,
+    device: number,
+    stream: number,
+    responseNs: number,
+  ): void {
+    this.counts[kind as 0 | 1 | 2]++;
+    if (this.#chosen < 0) return;
+    if (kind < this.#chosen && !this.#isFinal) this.#late(kind);
+    if (kind === EVENT_COMPLETED) {
+      const took = operation === OPERATION_FLUSH && sectors === 0 ? Number.NaN : this.#complete(device, sector, sectors, timeNs);
+      if (this.#chosen === EVENT_COMPLETED) {
+        this.#sink.add(timeNs, sector, sectors, operation, flags, device, stream, Number.isNaN(took) ? responseNs : took);
+      }
+      return;
+    }
+    if (kind === this.#chosen) {
+      const number = this.#sink.total;
+      this.#sink.add(timeNs, sector, sectors, operation, flags, device, stream, responseNs);
+      if (sectors > 0 && Number.isNaN(responseNs)) this.#table.set(device, sector, number);
+    } else if (kind === EVENT_ISSUED && this.#chosen === EVENT_COMPLETED && sectors > 0) {
+      this.#issue(device, sector, timeNs);
+    }
+  }
+
+  get #table(): PendingTable {
+    this.#pending ??= new PendingTable();
+    return this.#pending;
+  }
+
+  #issue(device: number, sector: number, timeNs: number): void {
+    if (this.#issuedAt.length === 0) this.#issuedAt = new Float64Array(BATCH_RECORDS * 8);
+    const slot = this.#issued++ % this.#issuedAt.length;
+    this.#issuedAt[slot] = timeNs;
+    this.#table.set(device, sector, slot);
+  }
+
+  /** Ends what waits in a range. For completions as records: how long the request took, or NaN. */
+  #complete(device: number, sector: number, sectors: number, timeNs: number): number {
+    const table = this.#table;
+    if (this.#chosen === EVENT_COMPLETED) {
+      const slot = table.take(device, sector);
+      return slot < 0 ? Number.NaN : timeNs - (this.#issuedAt[slot] as number);
+    }
+    const end = sector + sectors;
+    let at = sector;
+    while (at < end) {
+      const number = table.take(device, at);
+      if (number < 0) break;
+      const batch = this.#sink.batchOf(number);
+      if (batch === undefined) break;
+      const row = number % BATCH_RECORDS;
+      const recordEnd = (batch.sector[row] as number) + (batch.sectors[row] as number);
+      if (recordEnd <= end) batch.responseNs[row] = timeNs - (batch.timeNs[row] as number);
+      else table.set(device, end, number);
+      at = recordEnd;
+    }
+    return Number.NaN;
+  }
+
+  #late(kind: number): never {
+    const better = KINDS[kind] as EventKind;
+    const taken = KINDS[this.#chosen] as EventKind;
+    throw new TraceError(
+      `${KIND_NAMES[better]} begin after a beginning that has only ${KIND_NAMES[taken]}: ` +
+        `choose with --from ${better} or --from ${taken}, or read from a file, which is looked through first`,
+    );
+  }
+}

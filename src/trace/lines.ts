@@ -1,0 +1,96 @@
+// Text in pieces of any size, line by line. Lines end by \n or \r\n; the last one may lack its end; blank lines are passed over.
+
+import { quoted } from './errors.ts';
+import type { ReadContext, Reader } from './format/format.ts';
+import { LineCursor } from './line-cursor.ts';
+
+const NEWLINE = 10;
+const RETURN = 13;
+/** A line that is longer is no line of a trace. */
+const LINE_BYTES_MAX = 65536;
+
+/**
+ * Takes one line, which is not blank. Returns undefined when the line was used or has rightly nothing to give, else the reason why
+ * it is left out; the cursor stands where the reason is. `number` counts from 1.
+ */
+export type LineTaker = (line: LineCursor, number: number) => string | undefined;
+
+/** A reader that hands each line to `take`. */
+export function lineReader(context: ReadContext, take: LineTaker, end?: () => void): Reader {
+  return new LineReader(context, take, end);
+}
+
+class LineReader implements Reader {
+  seen = 0;
+  readonly #context: ReadContext;
+  readonly #take: LineTaker;
+  readonly #end: (() => void) | undefined;
+  readonly #cursor: LineCursor = new LineCursor();
+  #number = 0;
+  /** Inside a line that is too long, of which the beginning is gone. */
+  #isOverlong = false;
+
+  constructor(context: ReadContext, take: LineTaker, end: (() => void) | undefined) {
+    this.#context = context;
+    this.#take = take;
+    this.#end = end;
+  }
+
+  read(bytes: Buffer, from: number, to: number, isLast: boolean): number {
+    const cursor = this.#cursor;
+    const take = this.#take;
+    cursor.bytes = bytes;
+    let start = from;
+    for (;;) {
+      let end = start;
+      while (end < to && bytes[end] !== NEWLINE) end++;
+      if (end === to) {
+        if (isLast) {
+          if (start < to && !this.#isOverlong) this.#line(bytes, start, to, take);
+          return to;
+        }
+        return to - start > LINE_BYTES_MAX ? this.#overlong(to) : start;
+      }
+      if (this.#isOverlong) this.#isOverlong = false;
+      else this.#line(bytes, start, end, take);
+      start = end + 1;
+    }
+  }
+
+  #line(bytes: Buffer, start: number, end: number, take: LineTaker): void {
+    this.#number++;
+    let stop = end;
+    if (stop > start && bytes[stop - 1] === RETURN) stop--;
+    if (stop === start) return;
+    const cursor = this.#cursor;
+    cursor.at = start;
+    cursor.end = stop;
+    const reason = take(cursor, this.#number);
+    if (reason === undefined) {
+      this.seen++;
+      return;
+    }
+    if (reason === IS_BLANK) return;
+    this.seen++;
+    const column = cursor.at - start + 1;
+    const found = cursor.at >= stop ? 'the end of the line' : quoted(bytes, cursor.at, stop);
+    this.#context.skips.skip(`line ${this.#number}, column ${column}`, reason, found);
+  }
+
+  #overlong(to: number): number {
+    if (!this.#isOverlong) {
+      this.#number++;
+      this.seen++;
+      this.#isOverlong = true;
+      this.#context.skips.skip(`line ${this.#number}`, `a line of more than ${LINE_BYTES_MAX} bytes`);
+    }
+    return to;
+  }
+
+  end(): void {
+    this.#end?.();
+  }
+}
+
+/** What a taker returns for a line that does not count at all, such as a comment. */
+export const IS_BLANK = '';
