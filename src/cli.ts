@@ -30,6 +30,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./command/bench.ts')).benchCommand(),
   },
   {
+    name: 'simulate',
+    summary: 'a load on devices over modelled paths, on virtual time: which policy, for which trace, when what fails',
+    load: async () => (await import('./command/simulate.ts')).simulateCommand(),
+  },
+  {
     name: 'serve',
     summary: 'own mapped devices, for dmsetup and others to make and change',
     load: async () => (await import('./command/serve.ts')).serveCommand(),

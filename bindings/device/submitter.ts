@@ -26,7 +26,10 @@ export class Submitter implements Settler {
   /** Use `device.openSubmitter`. */
   constructor(pump: Pump, owner: BatchOwner, capacity: number) {
     if (!Number.isInteger(capacity) || capacity < 1 || capacity > CAPACITY_MAX) {
-      throw new RqdmError('ERR_RQDM_LIMIT', `submitter: capacity is ${capacity}: expected a whole number from 1 to ${CAPACITY_MAX}`);
+      throw new RqdmError(
+        'ERR_RQDM_LIMIT',
+        `submitter: capacity is ${capacity}: expected a whole number from 1 to ${CAPACITY_MAX}`,
+      );
     }
     this.#pump = pump;
     this.#owner = owner;
@@ -35,7 +38,8 @@ export class Submitter implements Settler {
     this.endedIndexes = new Uint32Array(capacity);
     this.endedStatuses = new Uint8Array(capacity);
     this.#number = pump.addSettler(this);
-    if (this.#number < 0) throw new RqdmError('ERR_RQDM_LIMIT', 'too many submitters and batches at once: expected at most 4094');
+    if (this.#number < 0)
+      throw new RqdmError('ERR_RQDM_LIMIT', 'too many submitters and batches at once: expected at most 4094');
     this.#tag = this.#number * 2 ** TAG_BITS;
   }
 
@@ -64,7 +68,11 @@ export class Submitter implements Settler {
       throw refused('operation', operation, '0 (read), 1 (write), 2 (flush), 3 (discard) or 9 (write zeroes)');
     }
     if (operation < OPERATION_FLUSH && ((address & 511) !== 0 || address + length > this.#pump.arena.sizeBytes)) {
-      throw refused('address', address, `a multiple of 512 with ${length} bytes inside the arena of ${this.#pump.arena.sizeBytes}`);
+      throw refused(
+        'address',
+        address,
+        `a multiple of 512 with ${length} bytes inside the arena of ${this.#pump.arena.sizeBytes}`,
+      );
     }
     if (this.#isClosed) throw new RqdmError('ERR_RQDM_CLOSED', 'the submitter is closed');
   }

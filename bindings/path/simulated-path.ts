@@ -246,7 +246,9 @@ export class SimulatedPath extends KnownPath implements Path {
   #reorder(endOf: (slot: number) => number): void {
     const calls = this.#calls;
     // in the order of issue, as they were booked
-    const slots = calls.order.slice(calls.head, calls.tail).sort((a, b) => (calls.numbers[a] as number) - (calls.numbers[b] as number));
+    const slots = calls.order
+      .slice(calls.head, calls.tail)
+      .sort((a, b) => (calls.numbers[a] as number) - (calls.numbers[b] as number));
     calls.head = 0;
     calls.tail = 0;
     for (const slot of slots) {

@@ -151,7 +151,10 @@ function checkSimulated(word: string, kind: BackingWord['kind'], options: WordOp
   }
   const modelled = Object.entries({ link, controller }).find(([, value]) => value !== undefined);
   if (model === undefined && modelled !== undefined) {
-    throw new RqdmError('ERR_RQDM_WORD', `${word}: option '${modelled[0]}', but 'model' is missing: expected model=…&${modelled[0]}=…`);
+    throw new RqdmError(
+      'ERR_RQDM_WORD',
+      `${word}: option '${modelled[0]}', but 'model' is missing: expected model=…&${modelled[0]}=…`,
+    );
   }
   const served = Object.entries({ service, servers }).find(([, value]) => value !== undefined);
   if (model !== undefined && (served !== undefined || keepsData === true)) {

@@ -1,8 +1,8 @@
 // A scenario, a variant of it and a seed in; a result out. Everything that may differ between two runs is in these.
 
+import type { Feeder } from './load/feeder.ts';
 import { JobFeeder } from './load/job-feeder.ts';
 import { type BatchSource, TraceFeeder } from './load/trace-feeder.ts';
-import type { Feeder } from './load/feeder.ts';
 import { seedOf } from './random.ts';
 import type { RowSink } from './recorder.ts';
 import { type RunResult, resultOf, type TraceFacts } from './result.ts';

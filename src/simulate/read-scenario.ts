@@ -45,7 +45,9 @@ export function parseScenarios(text: string, file: string): NamedScenario[] {
   const lineOf = (offset: number | undefined): number => counter.linePos(offset ?? 0).line;
   if (document.errors.length > 0) {
     throw new ScenarioError(
-      document.errors.map(({ message, pos }) => `${file}:${lineOf(pos[0])}: ${(message.split('\n')[0] as string).replace(/ at line .*$/, '')}`),
+      document.errors.map(
+        ({ message, pos }) => `${file}:${lineOf(pos[0])}: ${(message.split('\n')[0] as string).replace(/ at line .*$/, '')}`,
+      ),
     );
   }
   const whole: unknown = document.toJS();
@@ -69,7 +71,9 @@ export function parseScenarios(text: string, file: string): NamedScenario[] {
       const at: Path = ['variants', index];
       const name: unknown = isRecord(change) ? change['name'] : undefined;
       if (!isRecord(change) || typeof name !== 'string' || !/^[\w.-]+$/.test(name)) {
-        lines.push(`${file}:${lineOf(offsetOf(root, at))}: ${fieldName(at)}: expected fields, and a name of letters, digits, _ . -`);
+        lines.push(
+          `${file}:${lineOf(offsetOf(root, at))}: ${fieldName(at)}: expected fields, and a name of letters, digits, _ . -`,
+        );
         continue;
       }
       if (scenarios.some(({ variant }) => variant === name)) {
@@ -101,11 +105,18 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 
 // ---- where something is wrong -----------------------------------------------------------------------------------------
 
-function describe(issue: z.core.$ZodIssue, root: Node, prefixes: readonly Path[], lineOf: (offset: number | undefined) => number): string {
+function describe(
+  issue: z.core.$ZodIssue,
+  root: Node,
+  prefixes: readonly Path[],
+  lineOf: (offset: number | undefined) => number,
+): string {
   const path = issue.path.filter((step): step is string | number => typeof step !== 'symbol');
   const exact: Path = issue.code === 'unrecognized_keys' ? [...path, issue.keys[0] as string] : path;
   // in the variant if it says so itself, else in what it is a variant of
-  const offset = prefixes.map((prefix) => offsetOf(root, [...prefix, ...exact], prefix.length + 1)).find((at) => at !== undefined);
+  const offset = prefixes
+    .map((prefix) => offsetOf(root, [...prefix, ...exact], prefix.length + 1))
+    .find((at) => at !== undefined);
   const field = fieldName(path);
   return `${lineOf(offset ?? offsetOf(root, prefixes[0] as Path))}: ${field === '' ? '' : `${field}: `}${wording(issue)}`;
 }
@@ -113,7 +124,9 @@ function describe(issue: z.core.$ZodIssue, root: Node, prefixes: readonly Path[]
 function wording(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_type') {
     const got = /received (\w+)/.exec(issue.message)?.[1] ?? 'something else';
-    return got === 'undefined' ? `is missing: expected ${article(issue.expected)}` : `expected ${article(issue.expected)}, got ${article(got)}`;
+    return got === 'undefined'
+      ? `is missing: expected ${article(issue.expected)}`
+      : `expected ${article(issue.expected)}, got ${article(got)}`;
   }
   if (issue.code === 'invalid_value') return `expected one of ${issue.values.map(String).join(', ')}`;
   if (issue.code === 'too_small') return `expected at least ${issue.minimum}${issue.origin === 'array' ? ' entries' : ''}`;
@@ -124,7 +137,8 @@ function wording(issue: z.core.$ZodIssue): string {
 }
 
 function article(kind: string): string {
-  const named = { int: 'whole number', record: 'group of fields', object: 'group of fields', string: 'text', array: 'list' }[kind] ?? kind;
+  const named =
+    { int: 'whole number', record: 'group of fields', object: 'group of fields', string: 'text', array: 'list' }[kind] ?? kind;
   return `${/^[aeiou]/.test(named) ? 'an' : 'a'} ${named}`;
 }
 

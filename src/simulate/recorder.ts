@@ -66,7 +66,9 @@ export class Series {
     this.#values = grown;
   }
 
-  row(bin: number): readonly [ios: number, readBytes: number, writeBytes: number, waitedNs: number, longestNs: number, errors: number] {
+  row(
+    bin: number,
+  ): readonly [ios: number, readBytes: number, writeBytes: number, waitedNs: number, longestNs: number, errors: number] {
     const at = bin * COLUMNS;
     const value = (column: number): number => (bin < this.bins ? (this.#values[at + column] as number) : 0);
     return [value(0), value(1), value(2), value(3), value(4), value(5)];

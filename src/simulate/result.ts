@@ -136,9 +136,13 @@ export function resultOf(
       ) as Record<OperationClass, Times>),
       all: timesOf(all),
     },
-    errors: Object.fromEntries([...callers.errors].sort(([a], [b]) => a - b).map(([status, count]) => [statusName(status), count])),
+    errors: Object.fromEntries(
+      [...callers.errors].sort(([a], [b]) => a - b).map(([status, count]) => [statusName(status), count]),
+    ),
     sizes: callers.sizes.encode(),
-    devices: world.devices.map((device) => deviceResult(device.name, device.type, device.table({ names: 'word' }), device.stats())),
+    devices: world.devices.map((device) =>
+      deviceResult(device.name, device.type, device.table({ names: 'word' }), device.stats()),
+    ),
     paths,
     balance: { ios: jain(paths.map(({ ios }) => ios)), bytes: jain(paths.map((path) => path.readBytes + path.writeBytes)) },
     failovers: run.failovers.all.map(({ path, atNs, noticedNs, recoveredNs, reinstatedNs }) => ({

@@ -17,22 +17,26 @@ function fields<Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<Shape, z
   });
 }
 
-const duration = z.union([z.string(), z.number()], { error: 'expected a time such as 10s, 5ms or 200us' }).transform((text, context) => {
-  const ns = parseDuration(text);
-  if (ns !== undefined) return ns;
-  context.addIssue({ code: 'custom', message: `expected a time such as 10s, 5ms or 200us, got ${JSON.stringify(text)}` });
-  return z.NEVER;
-});
-
-const size = z.union([z.string(), z.number()], { error: 'expected bytes, a multiple of 512, such as 4k, 64M or 1T' }).transform((text, context) => {
-  const bytes = parseBytes(text);
-  if (bytes !== undefined && bytes > 0 && bytes % 512 === 0) return bytes;
-  context.addIssue({
-    code: 'custom',
-    message: `expected bytes, a multiple of 512, such as 4k, 64M or 1T, got ${JSON.stringify(text)}`,
+const duration = z
+  .union([z.string(), z.number()], { error: 'expected a time such as 10s, 5ms or 200us' })
+  .transform((text, context) => {
+    const ns = parseDuration(text);
+    if (ns !== undefined) return ns;
+    context.addIssue({ code: 'custom', message: `expected a time such as 10s, 5ms or 200us, got ${JSON.stringify(text)}` });
+    return z.NEVER;
   });
-  return z.NEVER;
-});
+
+const size = z
+  .union([z.string(), z.number()], { error: 'expected bytes, a multiple of 512, such as 4k, 64M or 1T' })
+  .transform((text, context) => {
+    const bytes = parseBytes(text);
+    if (bytes !== undefined && bytes > 0 && bytes % 512 === 0) return bytes;
+    context.addIssue({
+      code: 'custom',
+      message: `expected bytes, a multiple of 512, such as 4k, 64M or 1T, got ${JSON.stringify(text)}`,
+    });
+    return z.NEVER;
+  });
 
 const count = z.number().int().min(1);
 const share = z.number().min(0).max(1);
@@ -51,6 +55,10 @@ const traceLoad = fields({
   /** Which of blktrace's events. */
   from: z.enum(['Q', 'D', 'C']).optional(),
   format: z.string().optional(),
+  /** For formats that do not say which. */
+  operation: z.enum(['read', 'write']).optional(),
+  /** Of whole seconds: spread what came in one evenly over it. */
+  spread: z.boolean().optional(),
   loop: z.enum(['open', 'closed']).default('open'),
   /** So many times as fast; open loop. */
   scale: z.number().positive().default(1),
@@ -71,12 +79,15 @@ const jobLoad = fields({
   rwmixread: z.number().int().min(0).max(100).default(50),
   /** Of the region; missing: all of the device. */
   size: size.optional(),
-  offset: z.union([z.string(), z.number()]).optional().transform((text, context) => {
-    const bytes = text === undefined ? 0 : parseBytes(text);
-    if (bytes !== undefined && bytes % 512 === 0) return bytes;
-    context.addIssue({ code: 'custom', message: 'expected bytes, a multiple of 512' });
-    return z.NEVER;
-  }),
+  offset: z
+    .union([z.string(), z.number()])
+    .optional()
+    .transform((text, context) => {
+      const bytes = text === undefined ? 0 : parseBytes(text);
+      if (bytes !== undefined && bytes % 512 === 0) return bytes;
+      context.addIssue({ code: 'custom', message: 'expected bytes, a multiple of 512' });
+      return z.NEVER;
+    }),
   runtime: duration.optional(),
   /** Ends after so many I/Os. */
   number_ios: count.optional(),
@@ -95,13 +106,15 @@ const jobLoad = fields({
 });
 
 /** Which of the two it is says the key that only one of them has: so errors speak of that one. */
-const load = z.record(z.string(), z.unknown(), { error: 'expected a load: "trace: FILE" or a job such as "rw: randread"' }).transform((value, context): Load => {
-  const schema: z.ZodType<Load> = 'trace' in value ? traceLoad : jobLoad;
-  const read = schema.safeParse(value);
-  if (read.success) return read.data;
-  for (const issue of read.error.issues) context.addIssue({ ...issue, code: 'custom', input: value, message: issue.message });
-  return z.NEVER;
-});
+const load = z
+  .record(z.string(), z.unknown(), { error: 'expected a load: "trace: FILE" or a job such as "rw: randread"' })
+  .transform((value, context): Load => {
+    const schema: z.ZodType<Load> = 'trace' in value ? traceLoad : jobLoad;
+    const read = schema.safeParse(value);
+    if (read.success) return read.data;
+    for (const issue of read.error.issues) context.addIssue({ ...issue, code: 'custom', input: value, message: issue.message });
+    return z.NEVER;
+  });
 
 const link = fields({
   like: z.string().optional(),
@@ -171,39 +184,38 @@ const checker = fields({
 const STATUSES = ['medium', 'transport', 'target', 'timeout', 'ioerr', 'nospc', 'protection', 'offline'] as const;
 
 const step = fields({
-    at: duration.optional(),
-    /** The first of these to come true. */
-    when: z
-      .strictObject({ ios: count.optional(), failed: NAME.optional(), reinstated: NAME.optional(), after: duration.default(0) })
-      .optional(),
-    path: z.union([NAME, z.array(NAME).min(1)]).optional(),
-    storage: NAME.optional(),
-    controller: z.number().int().min(0).optional(),
-    do: z.enum(['down', 'up', 'slow', 'errors', 'queue_depth', 'flap', 'reboot']),
-    /** How much, where there is something to say: times as slow, a port's depth, the time of each half of a flap. */
-    value: z.union([z.number(), z.string()]).optional(),
-    status: z.enum(STATUSES).default('medium'),
-    rate: share.optional(),
-    /** After so much it is undone. */
-    for: duration.optional(),
-  })
-  .superRefine((one, context) => {
-    const say = (field: string, message: string): void => context.addIssue({ code: 'custom', path: [field], message });
-    if ((one.at === undefined) === (one.when === undefined)) say('at', 'expected one of "at" and "when"');
-    if (one.do === 'reboot') {
-      if (one.controller === undefined) say('controller', 'expected the number of a controller to reboot');
-      if (one.storage === undefined) say('storage', 'expected the storage whose controller reboots');
-      if (one.for === undefined) say('for', 'expected how long the reboot takes');
-    } else if (one.path === undefined) say('path', 'expected the path that this happens to');
-    const isNumber = typeof one.value === 'number' && one.value >= 1;
-    if (one.do === 'slow' && !isNumber) say('value', 'expected how many times as slow, a number from 1 on');
-    if (one.do === 'queue_depth' && !isNumber) say('value', 'expected the depth of the port, a number from 1 on');
-    if (one.do === 'errors' && one.rate === undefined) say('rate', 'expected the share of calls that fail, 0 to 1');
-    if (one.do === 'flap') {
-      if (parseDuration(one.value ?? '') === undefined) say('value', 'expected a time: down for so long, up for so long');
-      if (one.for === undefined) say('for', 'expected how long it flaps');
-    }
-  });
+  at: duration.optional(),
+  /** The first of these to come true. */
+  when: z
+    .strictObject({ ios: count.optional(), failed: NAME.optional(), reinstated: NAME.optional(), after: duration.default(0) })
+    .optional(),
+  path: z.union([NAME, z.array(NAME).min(1)]).optional(),
+  storage: NAME.optional(),
+  controller: z.number().int().min(0).optional(),
+  do: z.enum(['down', 'up', 'slow', 'errors', 'queue_depth', 'flap', 'reboot']),
+  /** How much, where there is something to say: times as slow, a port's depth, the time of each half of a flap. */
+  value: z.union([z.number(), z.string()]).optional(),
+  status: z.enum(STATUSES).default('medium'),
+  rate: share.optional(),
+  /** After so much it is undone. */
+  for: duration.optional(),
+}).superRefine((one, context) => {
+  const say = (field: string, message: string): void => context.addIssue({ code: 'custom', path: [field], message });
+  if ((one.at === undefined) === (one.when === undefined)) say('at', 'expected one of "at" and "when"');
+  if (one.do === 'reboot') {
+    if (one.controller === undefined) say('controller', 'expected the number of a controller to reboot');
+    if (one.storage === undefined) say('storage', 'expected the storage whose controller reboots');
+    if (one.for === undefined) say('for', 'expected how long the reboot takes');
+  } else if (one.path === undefined) say('path', 'expected the path that this happens to');
+  const isNumber = typeof one.value === 'number' && one.value >= 1;
+  if (one.do === 'slow' && !isNumber) say('value', 'expected how many times as slow, a number from 1 on');
+  if (one.do === 'queue_depth' && !isNumber) say('value', 'expected the depth of the port, a number from 1 on');
+  if (one.do === 'errors' && one.rate === undefined) say('rate', 'expected the share of calls that fail, 0 to 1');
+  if (one.do === 'flap') {
+    if (parseDuration(one.value ?? '') === undefined) say('value', 'expected a time: down for so long, up for so long');
+    if (one.for === undefined) say('for', 'expected how long it flaps');
+  }
+});
 
 const body = {
   schema: z.literal(1).default(1),
@@ -236,8 +248,10 @@ export const scenarioSchema: z.ZodType<Scenario> = fields(body).superRefine((sce
   if (tables.length !== 1) say([], 'expected one of "map", "table" and "devices"');
   for (const [name, { to, controller }] of Object.entries(scenario.paths)) {
     const target = scenario.storage[to];
-    if (target === undefined) say(['paths', name, 'to'], `no storage "${to}": expected one of ${Object.keys(scenario.storage).join(', ')}`);
-    else if (controller >= (target.array?.controllers ?? 1)) say(['paths', name, 'controller'], `"${to}" has no controller ${controller}`);
+    if (target === undefined)
+      say(['paths', name, 'to'], `no storage "${to}": expected one of ${Object.keys(scenario.storage).join(', ')}`);
+    else if (controller >= (target.array?.controllers ?? 1))
+      say(['paths', name, 'controller'], `"${to}" has no controller ${controller}`);
   }
   for (const [index, { path: names = [], storage: store }] of scenario.script.entries()) {
     for (const name of Array.isArray(names) ? names : [names]) {
@@ -245,7 +259,8 @@ export const scenarioSchema: z.ZodType<Scenario> = fields(body).superRefine((sce
         say(['script', index, 'path'], `no path "${name}": expected one of ${Object.keys(scenario.paths).join(', ')}`);
       }
     }
-    if (store !== undefined && scenario.storage[store] === undefined) say(['script', index, 'storage'], `no storage "${store}"`);
+    if (store !== undefined && scenario.storage[store] === undefined)
+      say(['script', index, 'storage'], `no storage "${store}"`);
   }
   const { groups } = scenario.map ?? {};
   for (const [index, names] of (Array.isArray(groups) ? groups : []).entries()) {
@@ -254,4 +269,3 @@ export const scenarioSchema: z.ZodType<Scenario> = fields(body).superRefine((sce
     }
   }
 });
-

@@ -9,6 +9,10 @@ export interface TraceLoad {
   /** Which of a recording's events. */
   readonly from?: 'Q' | 'D' | 'C' | undefined;
   readonly format?: string | undefined;
+  /** For formats that do not say which. */
+  readonly operation?: 'read' | 'write' | undefined;
+  /** Stamps of whole seconds: spread what came in one evenly over it. */
+  readonly spread?: boolean | undefined;
   /** Open: at the trace's times. Closed: `depth` in flight. */
   readonly loop: 'open' | 'closed';
   /** So many times as fast; open loop. */

@@ -1,7 +1,7 @@
 // The failure script: what happens to paths and controllers, at times or when something has come true.
 
-import { STATUS_BY_NAME } from './status-names.ts';
 import type { Scenario, ScriptStep } from './scenario.ts';
+import { STATUS_BY_NAME } from './status-names.ts';
 import { parseDuration } from './units.ts';
 import { BEGIN_NS, type World, type WorldPath } from './world.ts';
 

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { resolve } from 'node:path';
 import { findSet } from '../trace/blktrace-set.ts';
-import { openTrace } from '../trace/open.ts';
+import { openTrace, type TraceOptions } from '../trace/open.ts';
 import { RECORD_BYTES, RecordBatch } from '../trace/records.ts';
 import type { TraceShelf } from './execute.ts';
 import type { BatchSource } from './load/trace-feeder.ts';
@@ -20,14 +20,14 @@ export interface ShelvedTrace {
   readonly key: string;
   /** To be opened by whoever reads it anew. */
   readonly path: string;
-  readonly options: Pick<TraceLoad, 'format' | 'from'>;
+  readonly options: TraceOptions;
   readonly facts: TraceFacts;
   /** Missing: too large, read it anew. */
   readonly batches: readonly { readonly count: number; readonly memory: SharedArrayBuffer }[] | undefined;
 }
 
 export function keyOf(load: TraceLoad): string {
-  return JSON.stringify([load.trace, load.format ?? '', load.from ?? '']);
+  return JSON.stringify([load.trace, optionsOf(load)]);
 }
 
 /** Reads what the scenarios name. Relative names begin in `folder`. Rejects with what is wrong with a trace. */
@@ -64,10 +64,12 @@ async function shelve(load: TraceLoad, path: string, signal: AbortSignal | undef
   return { key: keyOf(load), path, options: optionsOf(load), facts, batches };
 }
 
-function optionsOf(load: TraceLoad): Pick<TraceLoad, 'format' | 'from'> {
+function optionsOf({ format, from, operation, spread }: TraceLoad): TraceOptions {
   return {
-    ...(load.format === undefined ? {} : { format: load.format }),
-    ...(load.from === undefined ? {} : { from: load.from }),
+    ...(format === undefined ? {} : { format }),
+    ...(from === undefined ? {} : { from }),
+    ...(operation === undefined ? {} : { operation }),
+    ...(spread === undefined ? {} : { spread }),
   };
 }
 

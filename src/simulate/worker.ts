@@ -2,8 +2,8 @@
 
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { execute } from './execute.ts';
-import type { Run } from './run.ts';
 import type { RunResult } from './result.ts';
+import type { Run } from './run.ts';
 import type { Scenario } from './scenario.ts';
 import { SharedShelf, type ShelvedTrace } from './trace-shelf.ts';
 
@@ -86,7 +86,9 @@ export function seriesOf(run: Run): string {
     for (const { name, series } of run.paths) {
       const [ios, readBytes, writeBytes, waitedNs, longestNs, errors] = series.row(bin);
       const seconds = (bin * series.binNs) / 1e9;
-      lines.push(`${seconds},${name},${ios},${readBytes},${writeBytes},${ios === 0 ? 0 : Math.round(waitedNs / ios)},${longestNs},${errors}`);
+      lines.push(
+        `${seconds},${name},${ios},${readBytes},${writeBytes},${ios === 0 ? 0 : Math.round(waitedNs / ios)},${longestNs},${errors}`,
+      );
     }
   }
   return `${lines.join('\n')}\n`;

@@ -187,8 +187,9 @@ export class World {
   }
 
   #check(device: MappedDevice): void {
-    const { polling_interval, max_polling_interval, failback, no_path_retry } = this.#scenario
-      .checker as NonNullable<Scenario['checker']>;
+    const { polling_interval, max_polling_interval, failback, no_path_retry } = this.#scenario.checker as NonNullable<
+      Scenario['checker']
+    >;
     this.checkers.push(
       new PathChecker(this.mapper, device, {
         checker: (path) => this.#testUnitReady(path),
@@ -245,11 +246,7 @@ function hasCache(model: string): boolean {
 
 /** `multipath …` over these paths. */
 export function tableOf(map: MapSettings, paths: readonly string[]): string {
-  const features = [
-    ...(map.queue_if_no_path ? ['queue_if_no_path'] : []),
-    'queue_mode',
-    map.mapping === 'bio' ? 'bio' : 'rq',
-  ];
+  const features = [...(map.queue_if_no_path ? ['queue_if_no_path'] : []), 'queue_mode', map.mapping === 'bio' ? 'bio' : 'rq'];
   const { groups } = map;
   const lists: readonly (readonly string[])[] =
     groups === 'multibus' ? [paths] : groups === 'failover' ? paths.map((path) => [path]) : groups;
@@ -275,7 +272,9 @@ function changed(description: StorageDescription, set: Readonly<Record<string, u
       throw new Error(`${who}: set: ${name} is ${JSON.stringify(value)}: expected a number from 0 on`);
     }
     if (typeof had === 'object' && (typeof value !== 'object' || value === null)) {
-      throw new Error(`${who}: set: ${name} is ${JSON.stringify(value)}: expected fields such as ${Object.keys(had as object).join(', ')}`);
+      throw new Error(
+        `${who}: set: ${name} is ${JSON.stringify(value)}: expected fields such as ${Object.keys(had as object).join(', ')}`,
+      );
     }
   }
   const merged: Record<string, unknown> = { ...figures };

@@ -103,7 +103,10 @@ export class ModelRegistry {
       this.#shared.set(name, shared);
     }
     if (shared.of !== description) {
-      throw new RqdmError('ERR_RQDM_WORD', `${word}: '${name}' is another model already: expected one model for all paths of a name`);
+      throw new RqdmError(
+        'ERR_RQDM_WORD',
+        `${word}: '${name}' is another model already: expected one model for all paths of a name`,
+      );
     }
     shared.holders++;
     return shared.store;

@@ -34,6 +34,5 @@ function fromSheet(
   const border = cylinders / 3;
   const b = (averageMs - singleMs) / (Math.sqrt(border) - 1);
   const e = (fullMs - averageMs) / (cylinders - 1 - border);
-  return (distance) =>
-    distance < border ? singleMs + b * (Math.sqrt(distance) - 1) : averageMs + e * (distance - border);
+  return (distance) => (distance < border ? singleMs + b * (Math.sqrt(distance) - 1) : averageMs + e * (distance - border));
 }

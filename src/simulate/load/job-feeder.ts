@@ -47,7 +47,9 @@ export class JobFeeder implements Feeder {
     const region = Math.min(job.size ?? deviceBytes, deviceBytes - job.offset);
     this.#blocks = Math.floor(region / job.bs);
     if (this.#blocks < 1) {
-      throw new Error(`${options.name}: a region of ${Math.max(0, region)} bytes holds no block of ${job.bs}: expected a larger one`);
+      throw new Error(
+        `${options.name}: a region of ${Math.max(0, region)} bytes holds no block of ${job.bs}: expected a larger one`,
+      );
     }
     this.#distribution = distributionOf(job.random_distribution, this.#blocks);
     this.#endNs = job.runtime === undefined ? Number.POSITIVE_INFINITY : options.beginNs + job.runtime;

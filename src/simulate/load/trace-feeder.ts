@@ -172,7 +172,12 @@ export class TraceFeeder implements Feeder {
     const word = operation | (this.#flags[batch.flags[row] as number] as number);
     let length = (batch.sectors[row] as number) * SECTOR_BYTES;
     if (operation === OPERATION_FLUSH || length === 0) {
-      intake.take(operation === OPERATION_WRITE ? OPERATION_FLUSH : operation === OPERATION_FLUSH ? word : operation, 0, 0, arrivedNs);
+      intake.take(
+        operation === OPERATION_WRITE ? OPERATION_FLUSH : operation === OPERATION_FLUSH ? word : operation,
+        0,
+        0,
+        arrivedNs,
+      );
       return;
     }
     let position = (batch.sector[row] as number) * SECTOR_BYTES + this.#startOf(batch.device[row] as number);
