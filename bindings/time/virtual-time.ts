@@ -136,7 +136,8 @@ export class VirtualTime implements Time {
     const slot = this.#freeSlots.pop() ?? this.#newSlot();
     this.#runs[slot] = run;
     this.#isOnce[slot] = true;
-    const use = (this.#uses[slot] = (this.#uses[slot] ?? 0) + 1);
+    const use = (this.#uses[slot] ?? 0) + 1;
+    this.#uses[slot] = use;
     this.#events.set(slot, Math.max(atNs, this.#nowNs));
     return () => {
       if (this.#uses[slot] !== use || !this.#events.isSet(slot)) return;
@@ -150,7 +151,7 @@ export class VirtualTime implements Time {
     this.#runs[slot] = run;
     const events = this.#events;
     return {
-      set: (atNs) => events.set(slot, atNs > this.#nowNs ? atNs : this.#nowNs),
+      set: (atNs) => events.set(slot, Math.max(atNs, this.#nowNs)),
       clear: () => events.remove(slot),
     };
   }

@@ -89,7 +89,7 @@ export class SsdModel implements StorageModel {
       const die = page % this.#dies;
       const channel = die % channels;
       const dieNs = Math.max(beginNs, this.#dieFreeNs[die] as number) + this.#readNs;
-      const carriedNs = this.#carry(channel, beginNs, dieNs, piece);
+      const carriedNs = this.#carry(channel, beginNs + this.#readNs, dieNs, piece);
       // its register is free when the page has left it
       this.#dieFreeNs[die] = carriedNs;
       this.#linkOutNs = Math.max(this.#linkOutNs, beginNs) + piece * this.#linkByteNs;
@@ -101,7 +101,7 @@ export class SsdModel implements StorageModel {
     return endNs;
   }
 
-  /** From `readyNs` on; the channel may do other work before that. */
+  /** From `readyNs` on; the channel may do other work before that, as early as `beginNs`. */
   #carry(channel: number, beginNs: number, readyNs: number, bytes: number): number {
     const carryNs = bytes * this.#channelByteNs;
     const backlogNs = Math.max(this.#channelFreeNs[channel] as number, beginNs) + carryNs;
