@@ -66,11 +66,13 @@ class Seat implements Intake {
   readonly feeder: Feeder;
   readonly lane: Lane;
   readonly #number: number;
+  readonly #failovers: WaitingTimes;
   /** It found no room when it was due, and nothing has ended since. */
   isHeld = false;
 
-  constructor(feeder: Feeder, lane: Lane, number: number) {
+  constructor(feeder: Feeder, lane: Lane, number: number, failovers: WaitingTimes) {
     this.feeder = feeder;
+    this.#failovers = failovers;
     this.lane = lane;
     this.#number = number;
   }
@@ -86,7 +88,8 @@ class Seat implements Intake {
     lane.classes[index] = classOf(operation & 0xff);
     lane.bytes[index] = length;
     lane.seats[index] = this.#number;
-    lane.marks[index] = 0;
+    lane.marks[index] = this.#failovers.openMark;
+    if (this.#failovers.openMark !== 0) this.#failovers.begun();
     lane.submitter.submit(index, operation, position, length, 0);
   }
 }
@@ -122,11 +125,14 @@ export class Run {
     this.failovers = new WaitingTimes(world);
     this.#lanes = [...new Set(feeders.map(([, device]) => device))].map((device) => new Lane(device));
     this.#seats = feeders.map(([feeder, device], number) => {
-      return new Seat(feeder, this.#lanes.find((lane) => lane.device === device) as Lane, number);
+      return new Seat(feeder, this.#lanes.find((lane) => lane.device === device) as Lane, number, this.failovers);
     });
     this.#endNs = scenario.end === undefined ? Number.POSITIVE_INFINITY : BEGIN_NS + scenario.end;
     this.#script = new Script(world, scenario, {
-      pathDown: (path) => this.failovers.pathDown(path, (mark) => this.#lanes.reduce((sum, lane) => sum + lane.mark(mark), 0)),
+      pathDown: (path) => {
+        this.failovers.pathDown(path, (mark) => this.#lanes.reduce((sum, lane) => sum + lane.mark(mark), 0));
+      },
+      pathUp: (path) => this.failovers.pathUp(path),
     });
   }
 

@@ -9,6 +9,7 @@ import { BEGIN_NS, type World, type WorldPath } from './world.ts';
 export interface ScriptEvents {
   /** A path goes down now: who is in flight may have to wait. */
   pathDown(path: string): void;
+  pathUp(path: string): void;
 }
 
 export class Script {
@@ -118,6 +119,7 @@ export class Script {
     if (!path.model.isDown) return;
     this.#world.say(`${path.node} is up`);
     path.model.up();
+    this.#events.pathUp(path.name);
   }
 
   /** Down for so long, up for so long, and ends up. */
