@@ -8,6 +8,8 @@ const NEWLINE = 10;
 const RETURN = 13;
 /** A line that is longer is no line of a trace. */
 const LINE_BYTES_MAX = 65536;
+/** For takers that use patterns, whose time may grow with the square of the length. */
+export const PATTERN_LINE_BYTES_MAX = 1024;
 
 /**
  * Takes one line, which is not blank. Returns undefined when the line was used or has rightly nothing to give, else the reason why
@@ -18,6 +20,13 @@ export type LineTaker = (line: LineCursor, number: number) => string | undefined
 /** A reader that hands each line to `take`. */
 export function lineReader(context: ReadContext, take: LineTaker, end?: () => void): Reader {
   return new LineReader(context, take, end);
+}
+
+/** The same for a taker that uses patterns: lines that are too long for one are left out. */
+export function patternReader(context: ReadContext, take: LineTaker, end?: () => void): Reader {
+  const checked: LineTaker = (line, number) =>
+    line.end - line.at > PATTERN_LINE_BYTES_MAX ? `a line of more than ${PATTERN_LINE_BYTES_MAX} bytes` : take(line, number);
+  return new LineReader(context, checked, end);
 }
 
 class LineReader implements Reader {

@@ -90,8 +90,8 @@ class TraceReading implements Trace, ReadContext {
   isTimed = true;
   beganSeconds: number | undefined;
   from: EventKind | undefined;
-  sink: RecordSink = new RecordSink();
-  recorder: EventRecorder = new EventRecorder(this.sink, undefined, true);
+  sink: RecordSink;
+  recorder: EventRecorder;
   readonly #name: string;
   readonly #format: TraceFormat;
   #batches: AsyncGenerator<RecordBatch> | undefined;
@@ -104,6 +104,8 @@ class TraceReading implements Trace, ReadContext {
     this.sample = sample;
     this.options = options;
     this.skips = new Skips(name, options.strict === true);
+    this.sink = new RecordSink(format.heldBatches);
+    this.recorder = new EventRecorder(this.sink, undefined, true);
   }
 
   get devices(): readonly string[] {
@@ -116,6 +118,10 @@ class TraceReading implements Trace, ReadContext {
 
   began(secondsSince1970: number): void {
     this.beganSeconds ??= secondsSince1970;
+  }
+
+  timed(): void {
+    this.isTimed = true;
   }
 
   untimed(): void {
@@ -209,7 +215,7 @@ class TraceReading implements Trace, ReadContext {
       while (!isEnough()) {
         const stop = reader.read(buffer, 0, used, isWhole, offset);
         offset += stop;
-        yield* this.sink.take(isWhole && !this.#format.hasEvents);
+        yield* this.sink.take(false);
         if (isWhole) break;
         buffer.copyWithin(0, stop, used);
         used -= stop;

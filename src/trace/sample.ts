@@ -5,6 +5,8 @@ import type { Sample } from './format/format.ts';
 /** How much of the beginning is looked at. */
 export const SAMPLE_BYTES = 65536;
 const LINES_MAX = 400;
+/** Longer lines are cut before patterns look at them. */
+const LINE_BYTES_MAX = 1024;
 /** A text may hold a few odd bytes, as process names do. */
 const ODD_SHARE_MAX = 0.02;
 
@@ -23,7 +25,7 @@ function linesOf(bytes: Buffer, isWhole: boolean): string[] {
   // the last one may go on after the sample
   if (!isWhole && lines.length > 1) lines.pop();
   return lines
-    .map((line) => line.replace(/\r$/, ''))
+    .map((line) => line.slice(0, LINE_BYTES_MAX).replace(/\r$/, ''))
     .filter((line) => line.trim() !== '')
     .slice(0, LINES_MAX);
 }

@@ -56,6 +56,8 @@ export interface ReadContext {
   note(text: string): void;
   /** The trace began at this second since 1970. */
   began(secondsSince1970: number): void;
+  /** There are times in the trace after all. */
+  timed(): void;
   /** There are no times in the trace. */
   untimed(): void;
   /** Counts something that is neither a record nor left out. */
@@ -82,6 +84,8 @@ export interface TraceFormat {
   readonly summary: string;
   /** A recording of events, of which some become records. */
   readonly hasEvents?: boolean;
+  /** Full batches to hold back, for completions that come later. */
+  readonly heldBatches?: number;
   /** How sure the beginning is of this format: 0 not at all, 1 entirely. */
   detect(sample: Sample): number;
   read(context: ReadContext): Reader;
