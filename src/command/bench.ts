@@ -15,6 +15,7 @@ const BENCHES: ReadonlyMap<string, () => Promise<Bench>> = new Map([
   ['device', async () => (await import('../bench/device.ts')).benchDevice],
   ['file', async () => (await import('../bench/file.ts')).benchFile],
   ['claim', async () => (await import('../bench/claim.ts')).benchClaim],
+  ['simulate', async () => (await import('../bench/simulate.ts')).benchSimulate],
   ['memory', async () => (await import('../bench/memory.ts')).benchMemory],
 ]);
 
@@ -36,6 +37,7 @@ export function benchCommand(): Command {
         '  device  the batch call through multipath, beside the same without a map',
         '  file    4 KiB reads and writes of a cached file, beside those of node:fs',
         '  claim   map after merge against merge after map, on slow paths',
+        '  simulate  simulated I/Os a second, on one worker and on two',
         '  memory  bytes of a bio, a request with its clone, a device, the core; growth over ten million I/Os',
       ].join('\n'),
     )

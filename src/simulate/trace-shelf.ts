@@ -64,6 +64,13 @@ async function shelve(load: TraceLoad, path: string, signal: AbortSignal | undef
   return { key: keyOf(load), path, options: optionsOf(load), facts, batches };
 }
 
+/** Records that are in memory already, under a name. */
+export function shelfOf(name: string, batches: readonly RecordBatch[]): ShelvedTrace {
+  const load = { trace: name } as TraceLoad;
+  const facts = { file: name, sha256: '', format: 'memory', skipped: 0, notes: [] };
+  return { key: keyOf(load), path: name, options: {}, facts, batches: batches.map(shared) };
+}
+
 function optionsOf({ format, from, operation, spread }: TraceLoad): TraceOptions {
   return {
     ...(format === undefined ? {} : { format }),
