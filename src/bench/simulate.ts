@@ -101,8 +101,7 @@ async function slowestOf(
     const traces = trace === wsrch ? known : await shelveTraces([scenarioOf(trace)], '/', context.signal);
     for (const [model, changes] of Object.entries(MODELS)) {
       context.signal.throwIfAborted();
-      const limit = context.isQuick ? 5000 : 100_000;
-      const scenario = scenarioOf(trace, changes, trace === wsrch && !context.isQuick ? 4 : 1, limit);
+      const scenario = context.isQuick ? scenarioOf(trace, changes, 1, 5000) : scenarioOf(trace, changes, 4, 25_000);
       const rate = await rateOf(scenario, traces);
       context.say(`simulate: ${trace} on ${model}: ${Math.round(rate).toLocaleString('en')} I/Os a second`);
       slowest = Math.min(slowest, rate);

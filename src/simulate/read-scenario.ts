@@ -133,7 +133,9 @@ function wording(issue: z.core.$ZodIssue): string {
   if (issue.code === 'too_big') return `expected at most ${issue.maximum}`;
   const forwarded = /^Invalid input: expected (\w+), received (\w+)$/.exec(issue.message);
   if (forwarded !== null) return `expected ${article(forwarded[1] as string)}, got ${article(forwarded[2] as string)}`;
-  return issue.message.replace(/^Invalid (input|option): /, '');
+  return issue.message
+    .replace(/^Invalid (input|option): /, '')
+    .replace(/"[^"]+"(\|"[^"]+")+/, (words) => words.replaceAll('"', '').replaceAll('|', ', '));
 }
 
 function article(kind: string): string {
