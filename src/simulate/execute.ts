@@ -66,6 +66,7 @@ function feedersOf(
         loop: load.loop,
         scale: load.scale,
         depth: load.depth,
+        batch: Math.min(load.batch, load.depth),
         repeat: load.repeat,
         limit: load.limit ?? Number.POSITIVE_INFINITY,
         plugWindowNs: load.plug.window,

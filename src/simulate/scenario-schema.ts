@@ -64,6 +64,8 @@ const traceLoad = fields({
   scale: z.number().positive().default(1),
   /** In flight; closed loop. */
   depth: count.default(32),
+  /** So many are submitted at once, when there is room for so many; closed loop. */
+  batch: count.default(1),
   /** So many times in a row. */
   repeat: count.default(1),
   /** At most so many I/Os of each turn. */

@@ -18,6 +18,8 @@ export interface TraceLoad {
   /** So many times as fast; open loop. */
   readonly scale: number;
   readonly depth: number;
+  /** So many are submitted at once, when there is room for so many; closed loop. */
+  readonly batch: number;
   readonly repeat: number;
   readonly limit?: number | undefined;
   /** I/Os of one task that follow each other within `window` are one plug, submitted with the last of them. */

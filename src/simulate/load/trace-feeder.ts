@@ -23,6 +23,8 @@ export interface TraceFeederOptions {
   readonly loop: 'open' | 'closed';
   readonly scale: number;
   readonly depth: number;
+  /** Of a closed loop: submitted at once, 1 up to the depth. */
+  readonly batch: number;
   readonly repeat: number;
   readonly limit: number;
   readonly plugWindowNs: number;
@@ -117,8 +119,12 @@ export class TraceFeeder implements Feeder {
 
   /** When the next plug is complete. */
   #look(): void {
-    if (this.#options.loop === 'closed') this.atNs = this.#inFlight < this.#options.depth ? 0 : Number.POSITIVE_INFINITY;
-    else this.#findPlug();
+    if (this.#options.loop === 'open') this.#findPlug();
+    else this.atNs = this.#hasRoom() ? 0 : Number.POSITIVE_INFINITY;
+  }
+
+  #hasRoom(): boolean {
+    return this.#inFlight + this.#options.batch <= this.#options.depth;
   }
 
   /** Finds the row behind the plug that begins at `#row`, and when the last of it came. */
@@ -155,9 +161,9 @@ export class TraceFeeder implements Feeder {
   }
 
   #feedClosed(nowNs: number, intake: Intake): void {
-    const { depth, plugIos, limit } = this.#options;
+    const { limit } = this.#options;
     const batch = this.#batch as records.RecordBatch;
-    const count = Math.min(depth - this.#inFlight, plugIos, intake.room, limit - this.#taken, batch.count - this.#row);
+    const count = Math.min(this.#options.batch, intake.room, limit - this.#taken, batch.count - this.#row);
     for (const last = this.#row + count; this.#row < last; this.#row++) this.#take(nowNs, intake);
   }
 
@@ -207,7 +213,7 @@ export class TraceFeeder implements Feeder {
 
   ended(_nowNs: number): void {
     this.#inFlight--;
-    if (this.#options.loop === 'closed' && !this.isEmpty && !this.isOver) this.atNs = 0;
+    if (this.#options.loop === 'closed' && !this.isEmpty && !this.isOver && this.#hasRoom()) this.atNs = 0;
   }
 
   async close(): Promise<void> {
