@@ -32,7 +32,7 @@ const PISCINA: string = 'piscina';
 interface PiscinaModule {
   readonly Piscina: new (
     options: Readonly<Record<string, unknown>>,
-  ) => { run(task: unknown, options: { readonly signal: AbortSignal }): Promise<unknown>; destroy(): Promise<void> };
+  ) => { run(task: unknown): Promise<unknown>; destroy(): Promise<void> };
 }
 
 /** Seeds of a campaign, at most. */
@@ -55,38 +55,33 @@ export async function runCampaign(
     idleTimeout: 1000,
   });
   const counts = new SharedArrayBuffer(8 * Math.max(1, runs.length));
-  let done = 0;
-  const tell = (): void =>
-    options.progress?.(
-      done,
-      runs.length,
-      new Float64Array(counts).reduce((sum, ios) => sum + ios, 0),
-    );
+  const done: { variant: string; seed: number; output: RunOutput | Error }[] = [];
+  const tell = (): void => {
+    const ios = new Float64Array(counts).reduce((sum, count) => sum + count, 0);
+    options.progress?.(Object.keys(done).length, runs.length, ios);
+  };
   const timer = setInterval(tell, PROGRESS_MS);
-  try {
-    const outputs = runs.map(async ({ variant, seed, scenario }, place) => {
-      const task: RunTask = {
-        rqdm: options.rqdm,
-        scenario,
-        variant,
-        seed,
-        traces: options.traces,
-        rowsFile: scenario.rows ? options.rowsFile?.({ variant, seed }) : undefined,
-        counts,
-        place,
-      };
-      const output = await attempt(() => pool.run(task, { signal }) as Promise<RunOutput>, signal);
-      done++;
+  // threads that are in the middle of a run end with the pool
+  const stop = (): void => void pool.destroy();
+  signal.addEventListener('abort', stop, { once: true });
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    for (let place = next++; place < runs.length; place = next++) {
+      const { variant, seed, scenario } = runs[place] as (typeof runs)[0];
+      const rowsFile = scenario.rows ? options.rowsFile?.({ variant, seed }) : undefined;
+      const { rqdm, traces } = options;
+      const task: RunTask = { rqdm, scenario, variant, seed, traces, rowsFile, counts, place };
+      const output = await attempt(() => pool.run(task) as Promise<RunOutput>, signal);
+      done[place] = { variant, seed, output };
       options.ended?.({ variant, seed }, output);
-      return { variant, seed, output };
-    });
-    const settled = await Promise.allSettled(outputs);
+    }
+  };
+  try {
     signal.throwIfAborted();
-    return settled.map((one) => {
-      if (one.status === 'rejected') throw one.reason;
-      return one.value;
-    });
+    await Promise.all(Array.from({ length: threads }, lane));
+    return done;
   } finally {
+    signal.removeEventListener('abort', stop);
     clearInterval(timer);
     await pool.destroy();
   }
@@ -94,6 +89,7 @@ export async function runCampaign(
 
 async function attempt(run: () => Promise<RunOutput>, signal: AbortSignal): Promise<RunOutput | Error> {
   try {
+    signal.throwIfAborted();
     return await run();
   } catch (error) {
     signal.throwIfAborted();

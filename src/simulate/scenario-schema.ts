@@ -104,6 +104,8 @@ const jobLoad = fields({
   fsync: z.number().int().min(0).default(0),
   /** How many I/Os fio would submit at once: the plug. */
   iodepth_batch: count.optional(),
+  /** So many have to end before it submits again. */
+  iodepth_batch_complete_min: count.default(1),
   device: NAME.optional(),
 });
 

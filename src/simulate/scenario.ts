@@ -44,6 +44,7 @@ export interface JobLoad {
   readonly numjobs: number;
   readonly fsync: number;
   readonly iodepth_batch?: number | undefined;
+  readonly iodepth_batch_complete_min: number;
   readonly device?: string | undefined;
 }
 

@@ -47,6 +47,7 @@ test('a scenario is complete with its defaults; JSON and YAML say the same', () 
     random_distribution: 'random',
     numjobs: 1,
     fsync: 0,
+    iodepth_batch_complete_min: 1,
   });
   const json = {
     name: 'good',

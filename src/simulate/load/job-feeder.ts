@@ -30,6 +30,8 @@ export class JobFeeder implements Feeder {
   readonly #blocks: number;
   readonly #endNs: number;
   readonly #gapNs: number;
+  /** It submits again when so few are in flight. */
+  readonly #refillAt: number;
   /** When the next one may go, by its rate. */
   #nextNs: number;
   #block = 0;
@@ -54,6 +56,7 @@ export class JobFeeder implements Feeder {
     this.#distribution = distributionOf(job.random_distribution, this.#blocks);
     this.#endNs = job.runtime === undefined ? Number.POSITIVE_INFINITY : options.beginNs + job.runtime;
     this.#gapNs = job.rate_iops === undefined ? 0 : 1e9 / job.rate_iops;
+    this.#refillAt = job.iodepth - Math.min(job.iodepth, job.iodepth_batch_complete_min);
     this.#nextNs = options.beginNs;
     this.atNs = options.beginNs;
     // without an end of its own it goes once through its region, as fio does
@@ -92,7 +95,7 @@ export class JobFeeder implements Feeder {
     if (!this.#mayGoOn(nowNs) || this.#nextNs >= this.#endNs) {
       this.isOver = true;
       this.atNs = Number.POSITIVE_INFINITY;
-    } else if (this.#inFlight >= this.#job.iodepth) this.atNs = Number.POSITIVE_INFINITY;
+    } else if (this.#inFlight > this.#refillAt) this.atNs = Number.POSITIVE_INFINITY;
     else this.atNs = Math.max(nowNs, Math.ceil(this.#nextNs));
   }
 
