@@ -61,7 +61,9 @@ try {
   const results = new Map(JSON.parse(output).results.map((result) => [result.variant, result]));
 
   console.log(`I/Os a second, request-based over bio-based, round-robin (${isReal ? 'real traces' : 'synthetic loads'})`);
-  console.log(`${''.padEnd(26)}${PATHS.map((count) => `${count} paths`.padStart(10)).join('')}   bios a request at ${PATHS[0]} paths`);
+  console.log(
+    `${''.padEnd(26)}${PATHS.map((count) => `${count} paths`.padStart(10)).join('')}   bios a request at ${PATHS[0]} paths`,
+  );
   for (const load of Object.keys(LOADS)) {
     for (const storage of Object.keys(STORAGE)) {
       const cell = (count, mapping) => results.get(`${load}.${storage.replace(', ', '-')}.${count}.${mapping}`);

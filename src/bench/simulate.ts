@@ -60,7 +60,10 @@ export async function benchSimulate(context: BenchContext): Promise<Result[]> {
   const slowest = await slowestOf(context, name, folder, traces);
   const ratio = await workersRatio(context, scenario, traces);
   const records = traces.reduce((sum, { batches = [] }) => sum + batches.reduce((all, { count }) => all + count, 0), 0);
-  const bytes = traces.reduce((sum, { batches = [] }) => sum + batches.reduce((all, { memory }) => all + memory.byteLength, 0), 0);
+  const bytes = traces.reduce(
+    (sum, { batches = [] }) => sum + batches.reduce((all, { memory }) => all + memory.byteLength, 0),
+    0,
+  );
   return [
     { name: 'simulate.wsrch.ssd2', value: repetitions.median('ssd2'), unit: 'I/Os/s', reach: { atLeast: 700_000 } },
     { name: 'simulate.wsrch.synthetic', value: isSynthetic ? 1 : 0, unit: 'flag' },
@@ -79,7 +82,9 @@ async function rateOf(scenario: Scenario, traces: readonly ShelvedTrace[]): Prom
 
 const MODELS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'ssd, bio-based': { map: { mapping: 'bio', selector: 'round-robin' } },
-  'eight paths': { paths: Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`p${i}`, { to: 'disk', link: 'iscsi-10g' }])) },
+  'eight paths': {
+    paths: Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`p${i}`, { to: 'disk', link: 'iscsi-10g' }])),
+  },
   disk: { storage: { disk: { model: 'nearline-7200', size: '4T' } } },
   array: {
     storage: { disk: { model: 'sata-mlc', size: '64G', array: { controllers: 2 } } },
@@ -121,7 +126,15 @@ async function workersRatio(context: BenchContext, scenario: Scenario, traces: r
       if (output instanceof Error) throw new Error(`bench simulate: seed ${run.seed} failed: ${output.message}`);
       ends.push(performance.now());
     };
-    await runCampaign({ rqdm: '', scenarios: [{ variant: '', scenario }], seeds, workers, traces, signal: context.signal, ended: failed });
+    await runCampaign({
+      rqdm: '',
+      scenarios: [{ variant: '', scenario }],
+      seeds,
+      workers,
+      traces,
+      signal: context.signal,
+      ended: failed,
+    });
     return ((ends.at(-1) as number) - start) / 1000;
   };
   const repetitions = await Repetitions.run(context, 'simulate', context.isQuick ? 1 : 3, async () => ({

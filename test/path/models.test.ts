@@ -138,7 +138,10 @@ test('a link takes its latency twice, and carries reads back and writes out at i
 
 test('a port that is full says "busy", and the call goes when one has ended, after a pause', () => {
   const link = new Link({ latencyUs: 0, MBps: 0, jitter: 0, queueDepth: 2, busyUs: 500 }, new SeededRandom(1));
-  for (const endNs of [100e3, 200e3]) link.back(0, (link.out(0, OPERATION_READ, 0), endNs), OPERATION_READ, 0);
+  for (const endNs of [100e3, 200e3]) {
+    link.out(0, OPERATION_READ, 0);
+    link.back(0, endNs, OPERATION_READ, 0);
+  }
   assert.is(link.busy, 0);
   assert.is(link.out(50e3, OPERATION_READ, 0), 100e3 + 500e3);
   assert.is(link.busy, 1);
@@ -167,7 +170,10 @@ test('a call through a controller that does not own the volume hops, and works b
 
 test('a fixed model is as many servers as it says', () => {
   const store = new FixedModel({ kind: 'fixed', latencyUs: 10, MBps: 1000, servers: 2 });
-  assert.equal([0, 0, 0].map((now) => store.book(now, OPERATION_READ, 1000, 0)), [11e3, 11e3, 22e3]);
+  assert.equal(
+    [0, 0, 0].map((now) => store.book(now, OPERATION_READ, 1000, 0)),
+    [11e3, 11e3, 22e3],
+  );
 });
 
 test('every profile answers every operation, later than it was asked, and says how accurate it is', () => {

@@ -77,7 +77,13 @@ for (const [name, { description, accuracy }] of STORAGE_PROFILES) {
 test('the demerit of a list with itself is 0, and of one that is later by a constant it is that', () => {
   const list = (): Float64Array => Float64Array.from({ length: 100 }, (_, i) => (i * 37) % 101);
   assert.is(demerit(list(), list()), 0);
-  assert.is(demerit(list(), list().map((value) => value + 3)), 3);
+  assert.is(
+    demerit(
+      list(),
+      list().map((value) => value + 3),
+    ),
+    3,
+  );
 });
 
 test.run();

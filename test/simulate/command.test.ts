@@ -80,11 +80,16 @@ test('a scenario gives a table, and files that do not depend on the number of wo
   assert.is(result.ios, 1080);
   assert.ok(result.callers.read.p9999 > 0 && result.callers.read.histogram.buckets.length > 0);
   const rows = folder.read('out1/request-seed1.rows.csv').toString().trim().split('\n');
-  assert.is(rows.length - 1, result.paths.reduce((sum: number, { ios }: { ios: number }) => sum + ios, 0));
+  assert.is(
+    rows.length - 1,
+    result.paths.reduce((sum: number, { ios }: { ios: number }) => sum + ios, 0),
+  );
   const series = folder.read('out1/request-seed1.paths.csv').toString().trim().split('\n').slice(1);
   const listed = series.reduce((sum, line) => sum + Number(line.split(',')[2]), 0);
   assert.is(listed, rows.length - 1);
-  const summary = readFileSync(join(folder.path, 'out1', 'summary.csv'), 'utf8').trim().split('\n');
+  const summary = readFileSync(join(folder.path, 'out1', 'summary.csv'), 'utf8')
+    .trim()
+    .split('\n');
   assert.is(summary.length, 5);
 });
 
@@ -115,8 +120,14 @@ test('a scenario that is wrong is told with its lines, status 1; a trace that is
 
 test('Ctrl-C ends it with status 130, and what had ended by then is told', async () => {
   using folder = prepared();
-  const endless = SCENARIO.replace('runtime: 2s, rate_iops: 500', 'runtime: 100000h, rate_iops: 500').replace('rows: true', 'rows: false');
-  folder.file('endless.yaml', Buffer.from(endless.replace('  - { name: request }', '  - { name: short, load: { rw: randread, number_ios: 10 } }')));
+  const endless = SCENARIO.replace('runtime: 2s, rate_iops: 500', 'runtime: 100000h, rate_iops: 500').replace(
+    'rows: true',
+    'rows: false',
+  );
+  folder.file(
+    'endless.yaml',
+    Buffer.from(endless.replace('  - { name: request }', '  - { name: short, load: { rw: randread, number_ios: 10 } }')),
+  );
   const out = join(folder.path, 'out');
   const ended = await rqdm(['simulate', join(folder.path, 'endless.yaml'), '--workers', '2', '--out', out], (child) => {
     const timer = setInterval(() => {

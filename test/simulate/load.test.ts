@@ -44,7 +44,10 @@ test('a load that comes faster than it is served is told: the backlog grew, and 
 
 test('what finds no room waits outside, and is not lost', async () => {
   const flood: TestRecord[] = Array.from({ length: 30_000 }, (_, i) => [0, 0, i * 64, 8, i]);
-  const result = await run({ load: { trace: 'trace' }, storage: { disk: { ...ONE_MS.storage.disk, set: { latencyUs: 10 } } } }, flood);
+  const result = await run(
+    { load: { trace: 'trace' }, storage: { disk: { ...ONE_MS.storage.disk, set: { latencyUs: 10 } } } },
+    flood,
+  );
   assert.is(result.ios, 30_000);
   assert.ok(result.backlog.held > 0 && result.backlog.most <= 24_576, JSON.stringify(result.backlog));
 });
@@ -65,14 +68,23 @@ test('I/Os of one task within the window are one plug, and merge; those of other
   const neighbours = (streamOf: (i: number) => number): TestRecord[] =>
     Array.from({ length: 64 }, (_, i) => [Math.floor(i / 8) * 10e6 + (i % 8) * 1000, 0, i * 8, 8, streamOf(i)]);
   const load = { trace: 'trace', plug: { window: '2us' } };
-  const plugged = await run({ load }, neighbours(() => 7));
+  const plugged = await run(
+    { load },
+    neighbours(() => 7),
+  );
   assert.is(plugged.devices[0]?.requests, 8);
   assert.is(plugged.devices[0]?.merges.back, 56);
   // waited from its own arrival on, not from the plug's end
   assert.is(plugged.callers.all.max, 1e6 + 7000);
-  const strangers = await run({ load }, neighbours((i) => i));
+  const strangers = await run(
+    { load },
+    neighbours((i) => i),
+  );
   assert.ok((strangers.devices[0]?.requests ?? 0) > 8);
-  const unplugged = await run({ load: { trace: 'trace' } }, neighbours(() => 7));
+  const unplugged = await run(
+    { load: { trace: 'trace' } },
+    neighbours(() => 7),
+  );
   assert.ok((unplugged.devices[0]?.requests ?? 0) > 8);
 });
 
@@ -125,19 +137,25 @@ test('a rate is kept, evenly or by chance, and fsync brings flushes', async () =
 });
 
 test('several loads run at once, each to its device', async () => {
-  const result = await run({
-    load: [
-      { rw: 'randread', iodepth: 2, runtime: '1s', device: 'low' },
-      { rw: 'randwrite', iodepth: 2, runtime: '1s' },
-      { trace: 'trace' },
-    ],
-    map: undefined,
-    devices: [
-      { name: 'low', table: '0 1048576 multipath 0 0 1 1 round-robin 0 1 0 /dev/a' },
-      { name: 'top', table: '0 65536 linear low 1024' },
-    ],
-  }, RECORDS);
-  assert.equal(result.devices.map(({ name, type }) => `${name} ${type}`), ['low request', 'top bio']);
+  const result = await run(
+    {
+      load: [
+        { rw: 'randread', iodepth: 2, runtime: '1s', device: 'low' },
+        { rw: 'randwrite', iodepth: 2, runtime: '1s' },
+        { trace: 'trace' },
+      ],
+      map: undefined,
+      devices: [
+        { name: 'low', table: '0 1048576 multipath 0 0 1 1 round-robin 0 1 0 /dev/a' },
+        { name: 'top', table: '0 65536 linear low 1024' },
+      ],
+    },
+    RECORDS,
+  );
+  assert.equal(
+    result.devices.map(({ name, type }) => `${name} ${type}`),
+    ['low request', 'top bio'],
+  );
   assert.ok(result.callers.read.count > 400 && result.callers.write.count > 400, JSON.stringify(result.callers.read.count));
 });
 
@@ -165,7 +183,7 @@ test('a time is told less than a hundredth too long, and histograms add up, thro
   const all = new LogHistogram();
   const parts = [new LogHistogram(), new LogHistogram()];
   for (let i = 0; i < 5000; i++) {
-    const ns = Math.floor((1.007 ** i) % 1e11) + i;
+    const ns = Math.floor(1.007 ** i % 1e11) + i;
     all.add(ns);
     parts[i % 2]?.add(ns);
     const one = new LogHistogram();
@@ -174,7 +192,10 @@ test('a time is told less than a hundredth too long, and histograms add up, thro
     const told = one.percentile(50);
     assert.ok(told >= Math.min(ns, 2 ** 50) && told <= ns * 1.008, `${ns} told as ${told}`);
   }
-  const merged = parts.reduce((sum, part) => sum.merge(LogHistogram.decode(JSON.parse(JSON.stringify(part.encode())))), new LogHistogram());
+  const merged = parts.reduce(
+    (sum, part) => sum.merge(LogHistogram.decode(JSON.parse(JSON.stringify(part.encode())))),
+    new LogHistogram(),
+  );
   assert.equal(merged.encode(), all.encode());
 });
 

@@ -5,8 +5,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DeviceMapper, type IoBatch, type Lease, type MappedDevice } from '../../bindings/index.ts';
 import { tableOf } from '../../src/simulate/world.ts';
-import { batchOf, runScenario, scenarioOf, type TestRecord } from '../support/simulated-runs.ts';
 import { Random } from '../support/random.ts';
+import { batchOf, runScenario, scenarioOf, type TestRecord } from '../support/simulated-runs.ts';
 
 const test = suite('simulate: same choices');
 const PLUGS = 200;

@@ -1,10 +1,14 @@
 // Scenarios as they are written: what is wrong is told with its line, its field and what was expected.
 
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { LINK_PROFILES, STORAGE_PROFILES } from '../../bindings/path/model/profiles.ts';
 import { parseScenarios, ScenarioError } from '../../src/simulate/read-scenario.ts';
 import { parseBytes, parseDuration } from '../../src/simulate/units.ts';
 import { runScenario } from '../support/simulated-runs.ts';
+import { repositoryFolder } from '../support/skip.ts';
 
 const test = suite('simulate: scenario');
 
@@ -131,6 +135,19 @@ test('what only the library knows is told when the run begins', async () => {
     [['map: {', 'elevator: bfq\nmap: {'], /bfq/],
   ];
   for (const [change, expected] of cases) assert.match(await failureOf(change), expected);
+});
+
+test('the scenario of the guide runs, and the guide names every model and link', async () => {
+  const guide = readFileSync(join(repositoryFolder(), 'docs', 'simulation.md'), 'utf8');
+  const [, text = ''] = /```yaml\n([\s\S]*?)```/.exec(guide) ?? [];
+  const scenarios = parseScenarios(text, 'simulation.md');
+  assert.equal(
+    scenarios.map(({ variant }) => variant),
+    ['service-time', 'round-robin'],
+  );
+  const result = await runScenario((scenarios[0] as (typeof scenarios)[0]).scenario);
+  assert.is(result.ios, 600_000);
+  for (const name of [...STORAGE_PROFILES.keys(), ...LINK_PROFILES.keys()]) assert.match(guide, name);
 });
 
 test('times and sizes have units', () => {

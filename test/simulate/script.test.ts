@@ -44,9 +44,7 @@ test('a checker reinstates the path at its next check', async () => {
   assert.ok(path(result, 'b').ios > path(without, 'b').ios);
 });
 
-const ALL_DOWN = [
-  { at: '10s', path: ['a', 'b'], do: 'down', for: '30s' },
-];
+const ALL_DOWN = [{ at: '10s', path: ['a', 'b'], do: 'down', for: '30s' }];
 
 test('without a path I/O fails, or waits for one with queue_if_no_path', async () => {
   const failing = await run({ script: ALL_DOWN });
