@@ -57,8 +57,7 @@ export class EventRecorder {
     if (this.#chosen < 0) return;
     if (kind < this.#chosen && !this.#isFinal) this.#late(kind);
     if (kind === EVENT_COMPLETED) {
-      const took =
-        operation === OPERATION_FLUSH && sectors === 0 ? Number.NaN : this.#complete(device, sector, sectors, timeNs);
+      const took = operation === OPERATION_FLUSH && sectors === 0 ? Number.NaN : this.#complete(device, sector, sectors, timeNs);
       if (this.#chosen === EVENT_COMPLETED) {
         this.#sink.add(timeNs, sector, sectors, operation, flags, device, stream, Number.isNaN(took) ? responseNs : took);
       }
