@@ -30,21 +30,30 @@ export function keyOf(load: TraceLoad): string {
   return JSON.stringify([load.trace, optionsOf(load)]);
 }
 
-/** Reads what the scenarios name. Relative names begin in `folder`. Rejects with what is wrong with a trace. */
+/**
+ * Reads what the scenarios name, and keeps those of at most so many records. Relative names begin in `folder`. Rejects with what is
+ * wrong with a trace.
+ */
 export async function shelveTraces(
   scenarios: readonly Scenario[],
   folder: string,
   signal?: AbortSignal,
+  residentRecordsMax: number = RESIDENT_RECORDS_MAX,
 ): Promise<ShelvedTrace[]> {
   const shelved = new Map<string, ShelvedTrace>();
   for (const load of scenarios.flatMap((scenario) => scenario.load).filter(isTraceLoad)) {
     const key = keyOf(load);
-    if (!shelved.has(key)) shelved.set(key, await shelve(load, resolve(folder, load.trace), signal));
+    if (!shelved.has(key)) shelved.set(key, await shelve(load, resolve(folder, load.trace), signal, residentRecordsMax));
   }
   return [...shelved.values()];
 }
 
-async function shelve(load: TraceLoad, path: string, signal: AbortSignal | undefined): Promise<ShelvedTrace> {
+async function shelve(
+  load: TraceLoad,
+  path: string,
+  signal: AbortSignal | undefined,
+  residentRecordsMax: number,
+): Promise<ShelvedTrace> {
   const trace = await openTrace(path, optionsOf(load));
   const sha256 = await hashOf(path, trace.format);
   let batches: { count: number; memory: SharedArrayBuffer }[] | undefined = [];
@@ -52,7 +61,7 @@ async function shelve(load: TraceLoad, path: string, signal: AbortSignal | undef
   for await (const batch of trace) {
     signal?.throwIfAborted();
     records += batch.count;
-    if (records > RESIDENT_RECORDS_MAX) batches = undefined;
+    if (records > residentRecordsMax) batches = undefined;
     batches?.push(shared(batch));
     // the rest is read for its skips and notes, which belong into the result
   }
