@@ -42,12 +42,13 @@ export class OwnWriter {
     return blocks;
   }
 
-  /** The last bytes of a file. */
-  end(): Buffer[] {
+  /** The last bytes of a file. `skipped`: how many records were left out on the way here. */
+  end(skipped: number): Buffer[] {
     const blocks = this.#block.count > 0 ? [this.#flush()] : [];
-    const total = Buffer.alloc(8);
-    total.writeDoubleLE(this.total);
-    return [...blocks, block(KIND_END, 0, total)];
+    const totals = Buffer.alloc(16);
+    totals.writeDoubleLE(this.total);
+    totals.writeDoubleLE(skipped, 8);
+    return [...blocks, block(KIND_END, 0, totals)];
   }
 
   #deviceBlocks(devices: readonly string[]): Buffer[] {

@@ -22,6 +22,7 @@ import {
   readBlockHeader,
   readFileHeader,
   readNames,
+  readTotals,
 } from './format/rqdm.ts';
 import { openTrace, type TraceOptions } from './open.ts';
 import { OwnWriter } from './own-writer.ts';
@@ -37,6 +38,8 @@ export interface ResidentTrace {
   readonly devices: readonly string[];
   readonly isTimed: boolean;
   readonly beganSeconds: number | undefined;
+  /** Records that were left out when it was read from its source. */
+  readonly skipped: number;
 }
 
 /**
@@ -69,8 +72,9 @@ export function residentFrom(memory: SharedArrayBuffer, isChecked = false): Resi
       batches.push(batch);
       count += header.count;
     } else {
-      if (new DataView(memory, start, 8).getFloat64(0, true) !== count) throw new TraceError("rqdm's trace: records are missing");
-      return { memory, batches, count, devices, isTimed, beganSeconds };
+      const { total, skipped } = readTotals(body);
+      if (total !== count) throw new TraceError("rqdm's trace: records are missing");
+      return { memory, batches, count, devices, isTimed, beganSeconds, skipped };
     }
   }
 }
@@ -150,7 +154,7 @@ async function writeOwn(handle: FileHandle, file: string, options: TraceOptions)
     isBegun = true;
     for (const block of writer.write(batch, trace.devices)) await handle.writeFile(block);
   }
-  for (const block of writer.end()) await handle.writeFile(block);
+  for (const block of writer.end(trace.skips.count)) await handle.writeFile(block);
 }
 
 /** A file in shared memory. */

@@ -9,7 +9,8 @@
 //   kind 1  names     JSON array of `count` names of devices, padded by blanks: they continue those of the blocks before
 //   kind 2  records   `count` records in columns of that many: timeNs, sector, responseNs f64; sectors, stream u32; device u16;
 //                     operation, flags u8; padded by zeros. All blocks have 8192 but the last
-//   kind 3  end       the number of records in all f64. A file without it is cut off
+//   kind 3  end       the number of records in all f64, the number of those that were left out when it was made f64. A file without
+//                     it is cut off
 //
 // A name comes before the records that use it.
 
@@ -86,6 +87,13 @@ export function readNames(body: Uint8Array, count: number): string[] {
   throw new TraceError("rqdm's trace: the names of devices are damaged");
 }
 
+/** The totals of the last block; not a number where it is damaged. */
+export function readTotals(body: Uint8Array): { total: number; skipped: number } {
+  if (body.length !== 16) return { total: Number.NaN, skipped: 0 };
+  const view = new DataView(body.buffer, body.byteOffset, body.length);
+  return { total: view.getFloat64(0, true), skipped: view.getFloat64(8, true) };
+}
+
 class BlockReader implements Reader {
   seen = 0;
   readonly #context: ReadContext;
@@ -149,7 +157,8 @@ class BlockReader implements Reader {
       return;
     }
     this.#isEnded = true;
-    const total = body.length === 8 ? new DataView(body.buffer, body.byteOffset, 8).getFloat64(0, true) : Number.NaN;
+    const { total, skipped } = readTotals(body);
+    if (skipped > 0) this.#context.note(`${skipped} records were left out when this trace was made of another`);
     if (total !== this.seen) this.#context.skips.skip(`byte ${place}`, `the trace should have ${total} records`, String(this.seen));
   }
 
