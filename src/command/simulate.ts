@@ -99,13 +99,14 @@ async function simulate(file: string, options: Options): Promise<void> {
 }
 
 function tell(runs: readonly EndedRun[], { out, json }: Options): void {
+  if (runs.length === 0) return;
   if (out !== undefined) writeFileSync(join(out, 'summary.csv'), summaryCsv(runs));
   if (json) {
     const results = runs.map(({ variant, seed, result }) =>
       result instanceof Error ? { variant, seed, failed: result.message } : result,
     );
     process.stdout.write(`${JSON.stringify({ schema: 1, results }, undefined, 1)}\n`);
-  } else if (runs.length > 0) process.stdout.write(textTable(runs));
+  } else process.stdout.write(textTable(runs));
   for (const { variant, seed, result } of runs) {
     if (!(result instanceof Error)) continue;
     process.stderr.write(`rqdm: ${nameOf({ variant, seed })} failed: ${result.message.replace(/\s*\n\s*/g, ' ')}\n`);

@@ -8,7 +8,7 @@ import type { RowSink } from './recorder.ts';
 import { type RunResult, resultOf, type TraceFacts } from './result.ts';
 import { Run, type RunProgress } from './run.ts';
 import { isTraceLoad, type Load, type Scenario, type TraceLoad } from './scenario.ts';
-import { BEGIN_NS, World } from './world.ts';
+import { BEGIN_NS, PAYLOAD_BYTES_MAX, World } from './world.ts';
 
 /** Opens traces, and knows of each what belongs into a result once it has been read. */
 export interface TraceShelf {
@@ -73,6 +73,7 @@ function feedersOf(
         plugIos: load.plug.ios,
         deviceBytes,
         blockBytes: device.blockBytes,
+        payloadBytesMax: PAYLOAD_BYTES_MAX,
         beginNs: BEGIN_NS,
       }),
     ];

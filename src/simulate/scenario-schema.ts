@@ -43,6 +43,8 @@ const share = z.number().min(0).max(1);
 
 const settings = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
 
+const BLOCK_BYTES_MAX = 32 * 2 ** 20;
+
 const plug = fields({
   /** I/Os of one task that follow each other within so much are one plug, submitted with the last of them. */
   window: duration.default(0),
@@ -76,7 +78,7 @@ const traceLoad = fields({
 
 const jobLoad = fields({
   rw: z.enum(['read', 'write', 'randread', 'randwrite', 'rw', 'readwrite', 'randrw', 'trim', 'randtrim']),
-  bs: size.default(4096),
+  bs: size.refine((bytes) => bytes <= BLOCK_BYTES_MAX, 'expected at most 32M').default(4096),
   iodepth: count.max(4096).default(1),
   rwmixread: z.number().int().min(0).max(100).default(50),
   /** Of the region; missing: all of the device. */

@@ -18,7 +18,9 @@ import type { DeviceSettings, LinkSettings, MapSettings, PathSettings, Scenario,
 
 /** Everything that happens in a run happens after this. */
 export const BEGIN_NS = 1_000_000_000;
-const PATH_SIZES = { bios: 65536, requests: 32768, submits: 4096, extents: 1024, arenaBytes: 64 * 1024 * 1024 };
+/** The largest I/O with payload. Nothing is moved, so all payload lies at one place, and the arena is as large as that. */
+export const PAYLOAD_BYTES_MAX: number = 32 * 1024 * 1024;
+const LIMITS = { bios: 65536, requests: 32768, submits: 4096, extents: 1024, arenaBytes: PAYLOAD_BYTES_MAX };
 /** The core keeps a few of the bios that a device may have for its own business: pieces, requeues. */
 export const IN_FLIGHT_MAX = 24_576;
 
@@ -46,7 +48,7 @@ export class World {
     const devices = names.length + (scenario.devices?.length ?? 1) + 2;
     this.mapper = new DeviceMapper({
       time: this.time,
-      limits: { ...PATH_SIZES, devices, traceRecords: 0, regionBytes: 0 },
+      limits: { ...LIMITS, devices, traceRecords: 0, regionBytes: 0 },
       log: (line) => this.say(line),
     });
     this.#nameModels();
@@ -229,9 +231,16 @@ export class World {
     return { 'active/optimized': 50, 'active/non-optimized': 10, 'lba-dependent': 5, standby: 1 }[state as string] ?? 0;
   }
 
+  /** What is in flight ends first, as time goes on. */
   async close(): Promise<void> {
     for (const checker of this.checkers) await checker.close();
-    await this.mapper.close();
+    let isClosed = false;
+    const closing = this.mapper.close().finally(() => {
+      isClosed = true;
+    });
+    do await new Promise((resolve) => setImmediate(resolve));
+    while (!isClosed && this.time.step());
+    await closing;
   }
 }
 

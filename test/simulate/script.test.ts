@@ -80,6 +80,13 @@ test('I/O that waits for a path that never comes ends the run, and is told', asy
   assert.ok(result.backlog.grew);
 });
 
+test('a run that is to end ends then, whatever is in flight', async () => {
+  const result = await run({ end: '10500ms', script: [{ at: '10s', path: ['a', 'b'], do: 'down' }] });
+  assert.is(result.unfinished, 8);
+  assert.ok(result.ios > 19_900 && result.ios <= 20_000, `${result.ios}`);
+  assert.is(result.longestStall.seconds < 0.1, true);
+});
+
 test('failback: the better group is used again at once, or never', async () => {
   const fields = {
     map: { selector: 'service-time', groups: 'failover' },

@@ -31,6 +31,8 @@ export interface TraceFeederOptions {
   readonly plugIos: number;
   readonly deviceBytes: number;
   readonly blockBytes: number;
+  /** Longer reads and writes are cut. */
+  readonly payloadBytesMax: number;
   readonly beginNs: number;
 }
 
@@ -168,7 +170,7 @@ export class TraceFeeder implements Feeder {
   }
 
   #take(arrivedNs: number, intake: Intake): void {
-    const { deviceBytes, blockBytes } = this.#options;
+    const { deviceBytes, blockBytes, payloadBytesMax } = this.#options;
     const batch = this.#batch as records.RecordBatch;
     const row = this.#row;
     this.#lastNs = arrivedNs;
@@ -192,6 +194,7 @@ export class TraceFeeder implements Feeder {
       position = Math.floor(position / blockBytes) * blockBytes;
       length = end - position;
     }
+    if (operation < OPERATION_FLUSH && length > payloadBytesMax) length = payloadBytesMax;
     if (length > deviceBytes) length = deviceBytes;
     if (position + length > deviceBytes) {
       position %= deviceBytes;
