@@ -9,7 +9,9 @@ import { VirtualTime } from '../../bindings/time/virtual-time.ts';
 const test = suite('device: submitter');
 const PATH = 'sim:disk?size=1M&service=1ms';
 
-async function withDevice(body: (device: MappedDevice, mapper: DeviceMapper, time: VirtualTime) => Promise<void>): Promise<void> {
+async function withDevice(
+  body: (device: MappedDevice, mapper: DeviceMapper, time: VirtualTime) => Promise<void>,
+): Promise<void> {
   const time = new VirtualTime();
   const mapper = new DeviceMapper({ time });
   try {
@@ -39,7 +41,10 @@ test('what is submitted between two drives is one plug: it merges, and its ends 
     for (let i = 0; i < 16; i++) submitter.submit(i, OPERATION_WRITE, i * 4096, 4096, lease.address + i * 4096);
     assert.is(submitter.inFlight, 16);
     submitter.drive();
-    assert.equal(drain(submitter, time), Array.from({ length: 16 }, (_, i) => i));
+    assert.equal(
+      drain(submitter, time),
+      Array.from({ length: 16 }, (_, i) => i),
+    );
     assert.is(device.stats().requests, 1);
     lease.bytes.fill(0);
     submitter.submit(63, OPERATION_READ, 15 * 4096, 4096, lease.address);

@@ -11,7 +11,10 @@ const test = suite('simulate: trace shelf');
 const LINES = 20_001;
 
 /** SPC's columns. */
-const TRACE = Array.from({ length: LINES }, (_, i) => `${i % 3},${(i * 977) % 100_000},4096,${i % 4 ? 'R' : 'w'},${(i * 0.0002).toFixed(6)}`);
+const TRACE = Array.from(
+  { length: LINES },
+  (_, i) => `${i % 3},${(i * 977) % 100_000},4096,${i % 4 ? 'R' : 'w'},${(i * 0.0002).toFixed(6)}`,
+);
 
 test('a trace that is kept and one that is read anew give the same result', async () => {
   using folder = new TemporaryFolder();
@@ -34,7 +37,10 @@ test('a trace that is kept and one that is read anew give the same result', asyn
 
 test('a trace without times has no open loop, and one without I/O is told', async () => {
   using folder = new TemporaryFolder();
-  folder.file('v2.iolog', Buffer.from('fio version 2 iolog\n/dev/x add\n/dev/x open\n/dev/x read 0 4096\n/dev/x write 4096 4096\n/dev/x close\n'));
+  folder.file(
+    'v2.iolog',
+    Buffer.from('fio version 2 iolog\n/dev/x add\n/dev/x open\n/dev/x read 0 4096\n/dev/x write 4096 4096\n/dev/x close\n'),
+  );
   const open = scenarioOf({ ...TWO_PATHS, load: { trace: 'v2.iolog' } });
   const error = await shelveTraces([open], folder.path).catch((cause: Error) => cause.message);
   assert.match(String(error), /v2\.iolog: has no times.*loop: closed/);
