@@ -157,7 +157,8 @@ export class SimulatedPath extends KnownPath implements Path {
   readonly #timer: Timer;
   #timerAtNs = Number.POSITIVE_INFINITY;
   #issued = 0;
-  #heldSinceNs = Number.POSITIVE_INFINITY;
+  /** Number of the first call that was issued while it hung. */
+  #heldFrom = Number.POSITIVE_INFINITY;
   readonly #idle = new IdleWait();
   #closing: Promise<void> | undefined;
 
@@ -227,7 +228,7 @@ export class SimulatedPath extends KnownPath implements Path {
 
   /** The path hangs: calls under way end no earlier than this. */
   holdUntil(untilNs: number): void {
-    this.#heldSinceNs = this.#time.now();
+    this.#heldFrom = this.#issued;
     this.#reorder((slot) => Math.max(this.#calls.bookedNs[slot] as number, untilNs));
   }
 
@@ -236,11 +237,11 @@ export class SimulatedPath extends KnownPath implements Path {
     const nowNs = this.#time.now();
     const calls = this.#calls;
     this.#reorder((slot) => {
-      if ((calls.issuedNs[slot] as number) < this.#heldSinceNs) return Math.max(calls.bookedNs[slot] as number, nowNs);
+      if ((calls.numbers[slot] as number) < this.#heldFrom) return Math.max(calls.bookedNs[slot] as number, nowNs);
       const operation = (calls.operations[slot] as number) & OPERATION_MASK;
       return this.#device.book(nowNs, operation, calls.bytes[slot] as number, calls.positions[slot] as number);
     });
-    this.#heldSinceNs = Number.POSITIVE_INFINITY;
+    this.#heldFrom = Number.POSITIVE_INFINITY;
   }
 
   #reorder(endOf: (slot: number) => number): void {
