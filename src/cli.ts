@@ -69,6 +69,11 @@ const COMMANDS: readonly CommandEntry[] = [
     summary: 'why I/O of a multipath device went where it went',
     load: async () => (await import('./command/explain.ts')).explainCommand(),
   },
+  {
+    name: 'trace',
+    summary: 'recorded I/O traces: info, convert, head, slice, mix, scale',
+    load: async () => (await import('./command/trace.ts')).traceCommand(),
+  },
 ];
 
 function version(): string {

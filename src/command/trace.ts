@@ -1,0 +1,10 @@
+// `rqdm trace`: recorded traces.
+
+import { Command } from 'commander';
+import { addTraceFileCommands } from './trace-files.ts';
+
+export function traceCommand(): Command {
+  const trace = new Command('trace').description('recorded I/O traces: look at them, convert, cut, mix and scale them');
+  addTraceFileCommands(trace);
+  return trace;
+}
