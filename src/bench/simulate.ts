@@ -17,6 +17,8 @@ import { Repetitions } from './median.ts';
 import { createRandom } from './places.ts';
 
 const WSRCH = join('ascii', 'mqsim-wsrch-small.trace');
+/** I/Os of each case, at least, that building the devices does not weigh. */
+const SLOWEST_IOS = 100_000;
 const WSRCH_RECORDS = 24_783;
 const SYNTHETIC = 'synthetic';
 
@@ -59,7 +61,7 @@ export async function benchSimulate(context: BenchContext): Promise<Result[]> {
   }));
   const slowest = await slowestOf(context, name, folder, traces);
   const ratio = await workersRatio(context, scenario, traces);
-  const records = traces.reduce((sum, { batches = [] }) => sum + batches.reduce((all, { count }) => all + count, 0), 0);
+  const records = recordsOf(traces);
   const bytes = traces.reduce(
     (sum, { batches = [] }) => sum + batches.reduce((all, { memory }) => all + memory.byteLength, 0),
     0,
@@ -93,6 +95,10 @@ const MODELS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   },
 };
 
+function recordsOf(traces: readonly ShelvedTrace[]): number {
+  return traces.reduce((sum, { batches = [] }) => sum + batches.reduce((all, { count }) => all + count, 0), 0);
+}
+
 /** The slowest of all traces on all models, the first of them for warming up not counted. */
 async function slowestOf(
   context: BenchContext,
@@ -106,7 +112,8 @@ async function slowestOf(
     const traces = trace === wsrch ? known : await shelveTraces([scenarioOf(trace)], '/', context.signal);
     for (const [model, changes] of Object.entries(MODELS)) {
       context.signal.throwIfAborted();
-      const scenario = context.isQuick ? scenarioOf(trace, changes, 1, 5000) : scenarioOf(trace, changes, 4, 25_000);
+      const repeat = context.isQuick ? 1 : Math.ceil(SLOWEST_IOS / Math.min(SLOWEST_IOS, recordsOf(traces)));
+      const scenario = scenarioOf(trace, changes, repeat, context.isQuick ? 5000 : SLOWEST_IOS);
       const rate = await rateOf(scenario, traces);
       context.say(`simulate: ${trace} on ${model}: ${Math.round(rate).toLocaleString('en')} I/Os a second`);
       slowest = Math.min(slowest, rate);

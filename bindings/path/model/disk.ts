@@ -46,6 +46,7 @@ export class DiskModel implements StorageModel {
   /** When the arm is free, and where it stands. */
   #freeNs = 0;
   #cylinder = 0;
+  #armSector = 0;
   #surface = 0;
   /** Segments of the read buffer: first sector, and the end of what was asked for; which is read on since `freeNs`. */
   readonly #segmentStarts: Float64Array;
@@ -178,16 +179,26 @@ export class DiskModel implements StorageModel {
 
   /** By place, and behind the one it continues. */
   #keep(sector: number, sectors: number): void {
-    const starts = this.#dirtySectors;
-    let at = starts.length;
-    while (at > 0 && (starts[at - 1] as number) > sector) at--;
+    const at = this.#firstDirty(sector + 1);
     this.#dirtyBytes += sectors * SECTOR_BYTES;
-    if (at > 0 && (starts[at - 1] as number) + (this.#dirtyLengths[at - 1] as number) === sector) {
+    if (at > 0 && (this.#dirtySectors[at - 1] as number) + (this.#dirtyLengths[at - 1] as number) === sector) {
       this.#dirtyLengths[at - 1] = (this.#dirtyLengths[at - 1] as number) + sectors;
       return;
     }
-    starts.splice(at, 0, sector);
+    this.#dirtySectors.splice(at, 0, sector);
     this.#dirtyLengths.splice(at, 0, sectors);
+  }
+
+  /** The first one that begins at this sector or behind it. */
+  #firstDirty(sector: number): number {
+    let low = 0;
+    let high = this.#dirtySectors.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#dirtySectors[middle] as number) < sector) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   /** What is overwritten is not in the read buffer any more. */
@@ -225,12 +236,8 @@ export class DiskModel implements StorageModel {
 
   /** The first one from the arm on inwards, else the outermost. */
   #nextDirty(): number {
-    const starts = this.#dirtySectors;
-    for (let at = 0; at < starts.length; at++) {
-      this.#locate(starts[at] as number);
-      if (this.#atCylinder >= this.#cylinder) return at;
-    }
-    return 0;
+    const at = this.#firstDirty(this.#armSector);
+    return at < this.#dirtySectors.length ? at : 0;
   }
 
   #flush(nowNs: number): number {
@@ -252,6 +259,7 @@ export class DiskModel implements StorageModel {
     if (isWrite) atNs += writeSettleMs * NS_PER_MS;
     atNs = this.#passOver(atNs, sector, sectors);
     this.#freeNs = atNs;
+    this.#armSector = sector + sectors;
     return atNs;
   }
 
