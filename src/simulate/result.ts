@@ -91,6 +91,8 @@ export interface RunResult {
     readonly recoveredSeconds: number | null;
     readonly reinstatedSeconds: number | null;
   }[];
+  /** Steps of the script, from 1 on, that had not come when the run was over. */
+  readonly unreachedSteps: readonly number[];
   readonly longestStall: { readonly seconds: number; readonly endsAtSeconds: number };
   readonly backlog: {
     /** The load came faster than the devices could take it: what follows is about a queue that grew. */
@@ -152,6 +154,7 @@ export function resultOf(
       recoveredSeconds: since(recoveredNs, atNs),
       reinstatedSeconds: since(reinstatedNs, atNs),
     })),
+    unreachedSteps: run.unreachedSteps,
     longestStall: {
       seconds: callers.longestStallNs / 1e9,
       endsAtSeconds: Math.max(0, callers.longestStallAtNs - BEGIN_NS) / 1e9,

@@ -136,6 +136,11 @@ export class Run {
     });
   }
 
+  /** Steps of the script that the run did not live to see. */
+  get unreachedSteps(): readonly number[] {
+    return this.#script.unreached;
+  }
+
   get feeders(): readonly Feeder[] {
     return this.#seats.map(({ feeder }) => feeder);
   }

@@ -42,6 +42,7 @@ export class Script {
     while (this.nextIos <= ios) this.#later(this.#byIos.shift() as ScriptStep);
   }
 
+  readonly #happened: Set<number> = new Set();
   /** Each step comes once. */
   readonly #done: Set<ScriptStep> = new Set();
 
@@ -62,7 +63,13 @@ export class Script {
     this.#world.time.at(atNs, run);
   }
 
+  /** Numbers, from 1 on, of the steps that have not come. */
+  get unreached(): number[] {
+    return [...this.#scenario.script.keys()].filter((index) => !this.#happened.has(index)).map((index) => index + 1);
+  }
+
   #do(step: ScriptStep): void {
+    this.#happened.add(this.#scenario.script.indexOf(step));
     if (step.do === 'reboot') {
       this.#reboot(step);
       return;

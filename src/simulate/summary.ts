@@ -92,6 +92,8 @@ function remarks(good: readonly RunResult[], failed: number): string {
   if (good.some(({ backlog }) => backlog.grew)) said.push('backlog grew');
   if (good.some(({ unfinished }) => unfinished > 0))
     said.push(`${Math.max(...good.map(({ unfinished }) => unfinished))} unfinished`);
+  const unreached = Math.max(...good.map(({ unreachedSteps }) => unreachedSteps.length));
+  if (unreached > 0) said.push(`${unreached} steps of the script never came`);
   const errors = median(good.map((result) => Object.values(result.errors).reduce((sum, count) => sum + count, 0)));
   if (errors > 0) said.push(`${number(errors)} errors`);
   const recoveries = good.flatMap(({ failovers }) => failovers.map(({ recoveredSeconds }) => recoveredSeconds));

@@ -87,6 +87,15 @@ test('a run that is to end ends then, whatever is in flight', async () => {
   assert.is(result.longestStall.seconds < 0.1, true);
 });
 
+test('steps that come too late for the load are told', async () => {
+  const script = [
+    { at: '1s', path: 'a', do: 'slow', value: 2 },
+    { at: '61s', path: 'a', do: 'down' },
+    { when: { failed: 'b' }, path: 'a', do: 'slow', value: 3 },
+  ];
+  assert.equal((await run({ script })).unreachedSteps, [2, 3]);
+});
+
 test('failback: the better group is used again at once, or never', async () => {
   const fields = {
     map: { selector: 'service-time', groups: 'failover' },
