@@ -7,7 +7,18 @@ import { openTrace, type TraceOptions } from '../trace/open.ts';
 import { writeTrace } from '../trace/output.ts';
 import type { Trace } from '../trace/records.ts';
 import { Summarizer, summaryText } from '../trace/summary.ts';
-import { type Batches, EVERYTHING, head, mix, type Scale, type SliceBounds, scale, slice, sorted, UNSCALED } from '../trace/transform.ts';
+import {
+  type Batches,
+  EVERYTHING,
+  head,
+  mix,
+  type Scale,
+  type SliceBounds,
+  scale,
+  slice,
+  sorted,
+  UNSCALED,
+} from '../trace/transform.ts';
 import { findTarget, TARGETS } from '../trace/writer/registry.ts';
 
 interface ReadOptions extends Omit<TraceOptions, 'operation' | 'skippedShareMax'> {
@@ -63,7 +74,14 @@ function readable(command: Command): Command {
     .option('--strict', 'end at the first record that cannot be used')
     .option('--skip-at-most <share>', 'the share of records that may be left out, 0 to 1 (0.1)', readShare)
     .addOption(new Option('--op <operation>', 'the direction, where a format has none').choices(['read', 'write']))
-    .addOption(new Option('--time-unit <unit>', 'the unit of stamps, where a format is used with several').choices(['s', 'ms', 'us', 'ns']))
+    .addOption(
+      new Option('--time-unit <unit>', 'the unit of stamps, where a format is used with several').choices([
+        's',
+        'ms',
+        'us',
+        'ns',
+      ]),
+    )
     .option('--address-bytes <n>', 'the bytes of an address unit, where a format is used with several', readAddressBytes)
     .option('--spread', 'stamps of whole seconds: spread what came in one over it')
     .addOption(new Option('--wait <meaning>', 'what fio iolog 2 means by wait').choices(['ms-since-start', 'us-relative']))
@@ -78,7 +96,18 @@ function writable(command: Command): Command {
 
 function traceOptions(options: ReadOptions): TraceOptions {
   const { op, skipAtMost, format, from, strict, timeUnit, addressBytes, spread, wait, single } = options;
-  const given = { format, from, strict, timeUnit, addressBytes, spread, wait, single, operation: op, skippedShareMax: skipAtMost };
+  const given = {
+    format,
+    from,
+    strict,
+    timeUnit,
+    addressBytes,
+    spread,
+    wait,
+    single,
+    operation: op,
+    skippedShareMax: skipAtMost,
+  };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as TraceOptions;
 }
 
@@ -285,7 +314,8 @@ const SIZES: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20,
 function readBytes(text: string): number {
   const found = /^(\d{1,15})([KMGT]?)$/i.exec(text);
   const bytes = found ? Number(found[1]) * (SIZES[(found[2] as string).toUpperCase()] as number) : 0;
-  if (bytes < 512 || bytes > Number.MAX_SAFE_INTEGER) throw new InvalidArgumentError('Expected a size of 512 bytes or more, such as 100G.');
+  if (bytes < 512 || bytes > Number.MAX_SAFE_INTEGER)
+    throw new InvalidArgumentError('Expected a size of 512 bytes or more, such as 100G.');
   return bytes;
 }
 

@@ -2,7 +2,13 @@
 
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { type BlktraceDecoder, BlktraceEvents, BlktraceInterpreter, BlktraceOrigin, BlktraceDecoder as Decoder } from './format/blktrace.ts';
+import {
+  type BlktraceDecoder,
+  BlktraceEvents,
+  BlktraceInterpreter,
+  BlktraceOrigin,
+  BlktraceDecoder as Decoder,
+} from './format/blktrace.ts';
 import type { ReadContext } from './format/format.ts';
 import type { RecordBatch } from './records.ts';
 import { ByteSource } from './source.ts';

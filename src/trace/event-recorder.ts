@@ -4,7 +4,7 @@
 import { TraceError } from './errors.ts';
 import { PendingTable } from './pending-table.ts';
 import type { RecordSink } from './record-sink.ts';
-import { BATCH_RECORDS, type EventKind, OPERATION_FLUSH } from './records.ts';
+import { BATCH_RECORDS, type EventKind, OPERATION_FLUSH, type RecordBatch } from './records.ts';
 
 export const EVENT_QUEUED = 0;
 export const EVENT_ISSUED = 1;
@@ -22,6 +22,8 @@ export class EventRecorder {
   readonly #chosen: number;
   readonly #isFinal: boolean;
   #pending: PendingTable | undefined;
+  /** From the first completion on, records wait for theirs: a trace without any pays nothing. */
+  #isTracking = false;
   /** From completions: the times of what was issued. */
   #issuedAt: Float64Array = new Float64Array(0);
   #issued = 0;
@@ -57,7 +59,8 @@ export class EventRecorder {
     if (this.#chosen < 0) return;
     if (kind < this.#chosen && !this.#isFinal) this.#late(kind);
     if (kind === EVENT_COMPLETED) {
-      const took = operation === OPERATION_FLUSH && sectors === 0 ? Number.NaN : this.#complete(device, sector, sectors, timeNs);
+      const took =
+        operation === OPERATION_FLUSH && sectors === 0 ? Number.NaN : this.#complete(device, sector, sectors, timeNs);
       if (this.#chosen === EVENT_COMPLETED) {
         this.#sink.add(timeNs, sector, sectors, operation, flags, device, stream, Number.isNaN(took) ? responseNs : took);
       }
@@ -66,7 +69,7 @@ export class EventRecorder {
     if (kind === this.#chosen) {
       const number = this.#sink.total;
       this.#sink.add(timeNs, sector, sectors, operation, flags, device, stream, responseNs);
-      if (sectors > 0 && Number.isNaN(responseNs)) this.#table.set(device, sector, number);
+      if (this.#isTracking && sectors > 0 && Number.isNaN(responseNs)) this.#table.set(device, sector, number);
     } else if (kind === EVENT_ISSUED && this.#chosen === EVENT_COMPLETED && sectors > 0) {
       this.#issue(device, sector, timeNs);
     }
@@ -75,6 +78,17 @@ export class EventRecorder {
   get #table(): PendingTable {
     this.#pending ??= new PendingTable();
     return this.#pending;
+  }
+
+  /** At the first completion: what came before it and is still here may wait for this or later ones. */
+  #track(): void {
+    this.#isTracking = true;
+    for (let number = this.#sink.firstHeld; number < this.#sink.total; number++) {
+      const batch = this.#sink.batchOf(number) as RecordBatch;
+      const row = number % BATCH_RECORDS;
+      if (batch.sectors[row] === 0 || !Number.isNaN(batch.responseNs[row])) continue;
+      this.#table.set(batch.device[row] as number, batch.sector[row] as number, number);
+    }
   }
 
   #issue(device: number, sector: number, timeNs: number): void {
@@ -91,6 +105,7 @@ export class EventRecorder {
       const slot = table.take(device, sector);
       return slot < 0 ? Number.NaN : timeNs - (this.#issuedAt[slot] as number);
     }
+    if (!this.#isTracking) this.#track();
     const end = sector + sectors;
     let at = sector;
     while (at < end) {

@@ -70,7 +70,12 @@ class Head {
   }
 }
 
-async function fillTo(source: ByteSource, buffer: Buffer, from: number, to: number): Promise<{ used: number; isWhole: boolean }> {
+async function fillTo(
+  source: ByteSource,
+  buffer: Buffer,
+  from: number,
+  to: number,
+): Promise<{ used: number; isWhole: boolean }> {
   let used = from;
   while (used < to) {
     const count = await source.fill(buffer, used);
@@ -260,7 +265,9 @@ class TraceReading implements Trace, ReadContext {
     }
     if (count > seen * most) {
       const text = `${this.#name}: ${count} of ${seen} records of ${this.format} cannot be used (${first[0]})`;
-      throw new TraceError(`${text}: is it of this format? --skip-at-most ${Math.min(1, Math.ceil((count / seen) * 100) / 100)} takes the rest`);
+      throw new TraceError(
+        `${text}: is it of this format? --skip-at-most ${Math.min(1, Math.ceil((count / seen) * 100) / 100)} takes the rest`,
+      );
     }
     if (this.sink.total === 0) throw new TraceError(`${this.#name}: no I/O in it (read as ${this.format}${this.#kindText()})`);
   }

@@ -60,7 +60,9 @@ export class OwnWriter {
       while (end < devices.length && bytes < RQDM_BODY_MAX / 2) bytes += 6 * (devices[end++] as string).length + 3;
       const names = devices.slice(this.#names, end);
       const text = Buffer.from(JSON.stringify(names));
-      blocks.push(block(KIND_DEVICES, names.length, Buffer.concat([text, Buffer.alloc(paddedTo8(text.length) - text.length, BLANK)])));
+      blocks.push(
+        block(KIND_DEVICES, names.length, Buffer.concat([text, Buffer.alloc(paddedTo8(text.length) - text.length, BLANK)])),
+      );
       this.#names = end;
     }
     return blocks;

@@ -59,6 +59,11 @@ export class RecordSink {
     }
   }
 
+  /** The number of the first record that has not been given away. */
+  get firstHeld(): number {
+    return this.#first;
+  }
+
   /** The batch that record `number` lies in, or undefined once it has been given away; its row is `number % BATCH_RECORDS`. */
   batchOf(number: number): RecordBatch | undefined {
     const index = (number - this.#first) / BATCH_RECORDS;

@@ -63,7 +63,8 @@ export function residentFrom(memory: SharedArrayBuffer, isChecked = false): Resi
     at = start + header.bytes;
     if (at > bytes.length) throw new TraceError("rqdm's trace is cut off inside a block");
     const body = bytes.subarray(start, at);
-    if (!isChecked && crc32(body) !== header.crc) throw new TraceError(`rqdm's trace, byte ${start}: the checksum of a block is wrong`);
+    if (!isChecked && crc32(body) !== header.crc)
+      throw new TraceError(`rqdm's trace, byte ${start}: the checksum of a block is wrong`);
     if (header.kind === KIND_DEVICES) devices.push(...readNames(body, header.count));
     else if (header.kind === KIND_RECORDS) {
       if (count % BATCH_RECORDS !== 0) throw new TraceError(`rqdm's trace, byte ${start}: a block before it is not full`);
@@ -101,7 +102,9 @@ export async function loadTrace(file: string, options: LoadOptions = {}): Promis
   const { cache = cacheFolder(), ...reading } = options;
   const set = reading.single === true ? undefined : await findSet(file);
   const hash = await hashOf(set?.files ?? [file]);
-  const key = createHash('sha256').update(JSON.stringify([RQDM_VERSION, hash, Object.entries(reading).sort()])).digest('hex');
+  const key = createHash('sha256')
+    .update(JSON.stringify([RQDM_VERSION, hash, Object.entries(reading).sort()]))
+    .digest('hex');
   const kept = join(cache, `${key.slice(0, 40)}.rqdm-trace`);
   const found = await readShared(kept).catch(() => undefined);
   if (found !== undefined) {

@@ -117,7 +117,8 @@ export async function* sorted(batches: Batches): AsyncGenerator<RecordBatch> {
     if (batch.count > BATCH_RECORDS) throw new TraceError(`a batch of ${batch.count} records`);
     all.push(batch);
   }
-  const time = (place: number): number => (all[Math.floor(place / BATCH_RECORDS)] as RecordBatch).timeNs[place % BATCH_RECORDS] as number;
+  const time = (place: number): number =>
+    (all[Math.floor(place / BATCH_RECORDS)] as RecordBatch).timeNs[place % BATCH_RECORDS] as number;
   places.sort((one, other) => time(one) - time(other));
   for (let from = 0; from < places.length; from += BATCH_RECORDS) {
     const batch = new RecordBatch(Math.min(BATCH_RECORDS, places.length - from));

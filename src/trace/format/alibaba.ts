@@ -45,7 +45,16 @@ function read(context: ReadContext): Reader {
     if (problem !== undefined) return problem;
     if (!clock.isSet) context.began(line.seconds + line.nanos / 1e9);
     const operation = letter === LETTER_R ? OPERATION_READ : OPERATION_WRITE;
-    sink.add(clock.since(line.seconds, line.nanos), firstSector(offset), sectors, operation, 0, devices.find(id), 0, Number.NaN);
+    sink.add(
+      clock.since(line.seconds, line.nanos),
+      firstSector(offset),
+      sectors,
+      operation,
+      0,
+      devices.find(id),
+      0,
+      Number.NaN,
+    );
     return undefined;
   });
 }

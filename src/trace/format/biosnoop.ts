@@ -31,7 +31,8 @@ function read(context: ReadContext): Reader {
     const text = line.text(line.at, line.end);
     const match = LINE.exec(text);
     if (!match) {
-      if (BPFTRACE.test(text)) throw new TraceError('biosnoop.bt of bpftrace says neither sector nor size: there is no trace in it');
+      if (BPFTRACE.test(text))
+        throw new TraceError('biosnoop.bt of bpftrace says neither sector nor size: there is no trace in it');
       if (LIKE_DATA.test(text)) return 'expected TIME COMM PID DISK T SECTOR BYTES … LAT';
       context.count(HEADER.test(text) ? 'header' : 'prose');
       return IS_BLANK;

@@ -76,7 +76,15 @@ class BlkparseLines {
       return 'action: expected one or two letters';
     }
     const kind =
-      length > 1 ? -1 : first === LETTER_Q ? EVENT_QUEUED : first === LETTER_D ? EVENT_ISSUED : first === LETTER_C ? EVENT_COMPLETED : -1;
+      length > 1
+        ? -1
+        : first === LETTER_Q
+          ? EVENT_QUEUED
+          : first === LETTER_D
+            ? EVENT_ISSUED
+            : first === LETTER_C
+              ? EVENT_COMPLETED
+              : -1;
     if (kind < 0) {
       if (!isLetter(first) || (second !== 0 && !isLetter(second))) {
         line.at = action;

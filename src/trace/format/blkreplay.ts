@@ -4,11 +4,11 @@
 // in the results of a replay; the duration is the response time then.
 
 import { Clock } from '../clock.ts';
+import type { LineCursor } from '../line-cursor.ts';
 import { lineReader } from '../lines.ts';
 import { OPERATION_FLUSH } from '../records.ts';
 import { share } from '../sample.ts';
 import { lengthProblem, lettersOf } from '../text-fields.ts';
-import type { LineCursor } from '../line-cursor.ts';
 import type { ReadContext, Reader, TraceFormat } from './format.ts';
 
 const HEADER = /^\s*start\s*;\s*sector\s*;/;
@@ -65,7 +65,16 @@ function read(context: ReadContext): Reader {
     if (!line.isEnd) return 'expected six fields';
     const problem = lengthProblem(sectors);
     if (problem !== undefined) return problem;
-    sink.add(clock.since(seconds, nanos), sector, sectors, operation, what >> 8, device, 0, durationNs > 0 ? durationNs : Number.NaN);
+    sink.add(
+      clock.since(seconds, nanos),
+      sector,
+      sectors,
+      operation,
+      what >> 8,
+      device,
+      0,
+      durationNs > 0 ? durationNs : Number.NaN,
+    );
     return undefined;
   });
 }

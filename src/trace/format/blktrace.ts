@@ -260,7 +260,9 @@ export class BlktraceInterpreter {
     // one counter a device, over all CPUs
     if (this.#devices.size === 1 && this.#sequenceMax > this.#events + notifications) {
       const missing = this.#sequenceMax - this.#events - notifications;
-      this.#context.note(`${missing} events are missing by their sequence numbers: lost while recording, or in the file of a CPU that is not here`);
+      this.#context.note(
+        `${missing} events are missing by their sequence numbers: lost while recording, or in the file of a CPU that is not here`,
+      );
     }
   }
 }

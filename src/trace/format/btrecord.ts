@@ -68,7 +68,8 @@ class BunchReader implements Reader {
 
   #header(view: DataView, at: number): void {
     const version = wide(view, at);
-    if (version !== VERSION) throw new TraceError(`btrecord: expected version 1.0.0 (0x10000), found 0x${version.toString(16)}`);
+    if (version !== VERSION)
+      throw new TraceError(`btrecord: expected version 1.0.0 (0x10000), found 0x${version.toString(16)}`);
     this.#toldBunches = wide(view, at + 16);
     this.#toldPackets = Math.max(0, wide(view, at + 24));
   }
@@ -98,7 +99,11 @@ class BunchReader implements Reader {
     const direction = view.getUint32(at + 16, true);
     const sectors = Math.ceil(bytes / SECTOR_BYTES);
     const problem =
-      sector < 0 || bytes < 0 ? 'a sector or length beyond 2^53' : direction > 1 ? 'direction: expected 0 or 1' : lengthProblem(sectors);
+      sector < 0 || bytes < 0
+        ? 'a sector or length beyond 2^53'
+        : direction > 1
+          ? 'direction: expected 0 or 1'
+          : lengthProblem(sectors);
     if (problem !== undefined) {
       this.#context.skips.skip(`byte ${place}`, problem);
       return;

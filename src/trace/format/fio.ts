@@ -48,7 +48,9 @@ function read(context: ReadContext, version: 2 | 3): Reader {
   const { sink, options } = context;
   const found = FIRST_LINE.exec(context.sample.lines[0] ?? '')?.[1];
   if (found !== String(version)) {
-    throw new TraceError(`fio iolog: expected "fio version ${version} iolog" in the first line, found version ${found ?? 'none'}`);
+    throw new TraceError(
+      `fio iolog: expected "fio version ${version} iolog" in the first line, found version ${found ?? 'none'}`,
+    );
   }
   const clock = new Clock();
   const devices = new NamedDevices(sink);

@@ -81,7 +81,8 @@ function read(context: ReadContext): Reader {
       const sectors = Number(io[5]);
       const sector = Number(io[4]);
       const written = what & 0xff;
-      const isFlush = written === OPERATION_FLUSH || (sectors === 0 && (written === OPERATION_READ || written === OPERATION_WRITE));
+      const isFlush =
+        written === OPERATION_FLUSH || (sectors === 0 && (written === OPERATION_READ || written === OPERATION_WRITE));
       if (sectors > SECTORS_MAX || (sector > Number.MAX_SAFE_INTEGER && !isFlush)) return `${event}: a sector beyond 2^53`;
       setText(time, stamp as string);
       if (!time.time(0)) return `${event}: expected seconds`;

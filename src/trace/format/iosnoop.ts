@@ -9,7 +9,8 @@ import { lengthProblem, lettersOf, sectorsOf } from '../text-fields.ts';
 import type { ReadContext, Reader, TraceFormat } from './format.ts';
 
 const HEADER = /^(STARTs\s+)?(ENDs\s+)?COMM\s+PID\s+TYPE\s+DEV\s+BLOCK\s+BYTES\s+LATms\s*$/;
-const LINE = /^(?:(\d+\.\d+)\s+)?(?:(\d+\.\d+)\s+)?(\S.*?)\s+(\d+)\s+([A-Z]{1,6})\s+(\d+,\d+)\s+(\d+)\s+(\d+)\s+(\d+(?:\.\d+)?)\s*$/;
+const LINE =
+  /^(?:(\d+\.\d+)\s+)?(?:(\d+\.\d+)\s+)?(\S.*?)\s+(\d+)\s+([A-Z]{1,6})\s+(\d+,\d+)\s+(\d+)\s+(\d+)\s+(\d+(?:\.\d+)?)\s*$/;
 const LIKE_DATA = /\s\d+,\d+\s+\d+\s+\d+/;
 const NS_PER_MS = 1e6;
 

@@ -26,7 +26,8 @@ export const libcachesimCsv: TraceFormat = {
 function unitOf(lines: readonly string[]): 's' | 'us' {
   const times = lines.slice(1).map((line) => Number(line.split(',')[1]));
   let small = 0;
-  for (let i = 1; i < times.length; i++) if (Math.abs((times[i] as number) - (times[i - 1] as number)) < SECONDS_STEP_MAX) small++;
+  for (let i = 1; i < times.length; i++)
+    if (Math.abs((times[i] as number) - (times[i - 1] as number)) < SECONDS_STEP_MAX) small++;
   return small * 2 >= times.length - 1 ? 's' : 'us';
 }
 

@@ -41,7 +41,8 @@ class ControllerLines {
     const names = header.slice(1).split(',');
     this.#columns = new Map(names.map((name, i) => [name.trim().replace(/\.\w$/, ''), i]));
     for (const name of NEEDED) {
-      if (!this.#columns.has(name)) throw new TraceError(`netapp: column ${name} is not in the first line: ${header.slice(0, 200)}`);
+      if (!this.#columns.has(name))
+        throw new TraceError(`netapp: column ${name} is not in the first line: ${header.slice(0, 200)}`);
     }
   }
 

@@ -58,7 +58,8 @@ function read(context: ReadContext, recordBytes: number): Reader {
   const operation =
     options.operation === undefined ? OPERATION_UNKNOWN : options.operation === 'read' ? OPERATION_READ : OPERATION_WRITE;
   if (options.operation === undefined) context.note('this format has no direction: --op read or --op write gives one');
-  if (options.addressBytes === undefined) context.note('addresses are taken for sectors of 512 bytes (--address-bytes 4096: pages)');
+  if (options.addressBytes === undefined)
+    context.note('addresses are taken for sectors of 512 bytes (--address-bytes 4096: pages)');
   const device = context.sink.device('0');
   const spreader = new SecondSpreader(context.sink, options.spread === true);
   let origin = -1;

@@ -64,7 +64,9 @@ const SURE_ENOUGH = 0.5;
 export function findFormat(name: string): TraceFormat {
   const found = FORMATS.find((format) => format.name === name);
   if (found) return found;
-  throw new TraceError(`format ${JSON.stringify(name)} is not known: expected ${FORMATS.map((format) => format.name).join(', ')}`);
+  throw new TraceError(
+    `format ${JSON.stringify(name)} is not known: expected ${FORMATS.map((format) => format.name).join(', ')}`,
+  );
 }
 
 /** The format of a trace by its beginning. Throws TraceError. */

@@ -57,7 +57,8 @@ export function readBlockHeader(bytes: Uint8Array, at: number): BlockHeader | st
   };
   if (header.kind < KIND_DEVICES || header.kind > KIND_END) return `a block of kind ${header.kind} is not known`;
   if (header.bytes > RQDM_BODY_MAX) return `a block of ${header.bytes} bytes is longer than ${RQDM_BODY_MAX}`;
-  if (header.kind === KIND_RECORDS && header.bytes !== paddedTo8(header.count * RECORD_BYTES)) return 'the length of a block is wrong';
+  if (header.kind === KIND_RECORDS && header.bytes !== paddedTo8(header.count * RECORD_BYTES))
+    return 'the length of a block is wrong';
   return header;
 }
 
@@ -70,7 +71,8 @@ export function readFileHeader(bytes: Uint8Array): { isTimed: boolean; beganSeco
   if (endianness() !== 'LE') throw new TraceError("rqdm's trace is read on little-endian machines only");
   const view = new DataView(bytes.buffer, bytes.byteOffset, RQDM_HEADER_BYTES);
   const version = view.getUint32(8, true);
-  if (version !== RQDM_VERSION) throw new TraceError(`rqdm's trace of version ${version}: this program reads version ${RQDM_VERSION}`);
+  if (version !== RQDM_VERSION)
+    throw new TraceError(`rqdm's trace of version ${version}: this program reads version ${RQDM_VERSION}`);
   const began = view.getFloat64(16, true);
   return { isTimed: (view.getUint32(12, true) & RQDM_TIMED) !== 0, beganSeconds: Number.isNaN(began) ? undefined : began };
 }
@@ -83,7 +85,8 @@ export function readNames(body: Uint8Array, count: number): string[] {
   } catch {
     names = undefined;
   }
-  if (Array.isArray(names) && names.length === count && names.every((name) => typeof name === 'string')) return names as string[];
+  if (Array.isArray(names) && names.length === count && names.every((name) => typeof name === 'string'))
+    return names as string[];
   throw new TraceError("rqdm's trace: the names of devices are damaged");
 }
 
@@ -122,7 +125,8 @@ class BlockReader implements Reader {
       const header = readBlockHeader(bytes, at);
       if (typeof header === 'string') return this.#lose(to, place, `${header}, and nothing can be read after it`);
       const length = RQDM_BLOCK_BYTES + header.bytes;
-      if (to - at < length) return isLast ? this.#lose(to, place, 'the trace is cut off inside a block', header.count) : at;
+      if (to - at < length)
+        return isLast ? this.#lose(to, place, 'the trace is cut off inside a block', Math.max(1, header.count)) : at;
       this.#block(header, bytes.subarray(at + RQDM_BLOCK_BYTES, at + length), place);
       at += length;
     }
@@ -148,7 +152,8 @@ class BlockReader implements Reader {
     if (header.kind === KIND_RECORDS) {
       this.seen += header.count;
       if (isGood) this.#records(header.count, body, place);
-      else this.#context.skips.skip(`byte ${place}`, 'the checksum of a block is wrong', `${header.count} records`, header.count);
+      else
+        this.#context.skips.skip(`byte ${place}`, 'the checksum of a block is wrong', `${header.count} records`, header.count);
       return;
     }
     if (!isGood) throw new TraceError(`byte ${place}: the checksum of a block is wrong`);
@@ -159,7 +164,8 @@ class BlockReader implements Reader {
     this.#isEnded = true;
     const { total, skipped } = readTotals(body);
     if (skipped > 0) this.#context.note(`${skipped} records were left out when this trace was made of another`);
-    if (total !== this.seen) this.#context.skips.skip(`byte ${place}`, `the trace should have ${total} records`, String(this.seen));
+    if (total !== this.seen)
+      this.#context.skips.skip(`byte ${place}`, `the trace should have ${total} records`, String(this.seen));
   }
 
   #records(count: number, body: Uint8Array, place: number): void {

@@ -54,7 +54,14 @@ export const blktraceTarget: TargetFormat = {
   },
 };
 
-function record(bytes: Buffer, at: number, batch: RecordBatch, row: number, devices: readonly string[], sequence: number): void {
+function record(
+  bytes: Buffer,
+  at: number,
+  batch: RecordBatch,
+  row: number,
+  devices: readonly string[],
+  sequence: number,
+): void {
   const timeNs = Math.floor(batch.timeNs[row] as number);
   const sector = batch.sector[row] as number;
   const { major, minor } = deviceNumber(devices, batch.device[row] as number);

@@ -194,7 +194,8 @@ function lettersOf(batch: RecordBatch, row: number): string {
   const flags = batch.flags[row] as number;
   const operation = batch.operation[row] as number;
   let text = (flags & FLAG_PREFLUSH) !== 0 || operation === OPERATION_FLUSH ? 'F' : '';
-  text += operation === OPERATION_FLUSH ? 'N' : operation === OPERATION_DISCARD ? 'D' : operation === OPERATION_READ ? 'R' : 'W';
+  text +=
+    operation === OPERATION_FLUSH ? 'N' : operation === OPERATION_DISCARD ? 'D' : operation === OPERATION_READ ? 'R' : 'W';
   if ((flags & FLAG_FUA) !== 0) text += 'F';
   if ((flags & FLAG_AHEAD) !== 0) text += 'A';
   if ((flags & FLAG_SYNC) !== 0) text += 'S';

@@ -89,7 +89,9 @@ export class CheckedWriter {
     const operation = batch.operation[row] as number;
     const isOwn = this.#target.name === 'rqdm';
     if (operation === OPERATION_UNKNOWN && !isOwn) {
-      throw new TraceError(`${this.#name} has no direction, which ${this.#target.name} needs: give one with --op read or --op write`);
+      throw new TraceError(
+        `${this.#name} has no direction, which ${this.#target.name} needs: give one with --op read or --op write`,
+      );
     }
     const isPlain = operation === OPERATION_READ || operation === OPERATION_WRITE;
     if (!isOwn && !isPlain && !this.#target.operations.includes(operation)) {
@@ -131,7 +133,8 @@ export class CheckedWriter {
     if (lost.length > 0) texts.push(`${name} cannot carry ${lost.join(', ')}`);
     if (this.#about.isTimed && stepNs === Number.POSITIVE_INFINITY) texts.push(`${name} cannot carry times`);
     if (this.#coarse > 0) texts.push(`${this.#coarse} times are cut to steps of ${stepNs} ns`);
-    if (this.#early > 0) texts.push(`${this.#early} times before that of the first record are written as 0 (--sort puts them in order)`);
+    if (this.#early > 0)
+      texts.push(`${this.#early} times before that of the first record are written as 0 (--sort puts them in order)`);
     return texts;
   }
 
