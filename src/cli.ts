@@ -26,7 +26,7 @@ const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'bench',
-    summary: 'measure this machine: core, device, file, claim, memory or all',
+    summary: 'measure this machine: core, device, file, claim, simulate, memory or all',
     load: async () => (await import('./command/bench.ts')).benchCommand(),
   },
   {

@@ -55,9 +55,16 @@ benches('core tells bios a second for three mixes', async () => {
   holdsNames(await quickly('core'), ['core.seq0', 'core.seq50', 'core.seq90']);
 });
 
-benches('simulate tells I/Os a second, of two workers over one, and what a record takes', async () => {
+benches('simulate tells I/Os a second, of two workers over one, how fast traces are read and what a record takes', async () => {
   const values = await quickly('simulate');
-  holdsNames(values, ['simulate.wsrch.ssd2', 'simulate.min', 'simulate.workers2.ratio', 'memory.resident-io']);
+  holdsNames(values, [
+    'simulate.wsrch.ssd2',
+    'simulate.min',
+    'simulate.workers2.ratio',
+    'read.blktrace',
+    'read.text',
+    'memory.resident-io',
+  ]);
   assert.ok((values.get('memory.resident-io') as number) <= 64);
 });
 

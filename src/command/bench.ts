@@ -31,14 +31,14 @@ export function benchCommand(): Command {
   return new Command('bench')
     .description(
       [
-        'Measures this machine. Every bench takes less than a minute.',
+        'Measures this machine. Every bench takes less than a minute on a quiet machine.',
         '',
-        '  core    lives of bios inside the core: bios a second',
-        '  device  the batch call through multipath, beside the same without a map',
-        '  file    4 KiB reads and writes of a cached file, beside those of node:fs',
-        '  claim   map after merge against merge after map, on slow paths',
-        '  simulate  simulated I/Os a second, on one worker and on two',
-        '  memory  bytes of a bio, a request with its clone, a device, the core; growth over ten million I/Os',
+        '  core      lives of bios inside the core: bios a second',
+        '  device    the batch call through multipath, beside the same without a map',
+        '  file      4 KiB reads and writes of a cached file, beside those of node:fs',
+        '  claim     map after merge against merge after map, on slow paths',
+        '  simulate  simulated I/Os a second, on one worker and on two; how fast traces are read',
+        '  memory    bytes of a bio, a request with its clone, a device, the core; growth over ten million I/Os',
       ].join('\n'),
     )
     .addArgument(new Argument('<name>', 'what to measure').choices([...BENCHES.keys(), ALL]))
