@@ -26,6 +26,8 @@ export interface DiskDescription {
   readonly overheadMs: { readonly readHit: number; readonly readMiss: number; readonly write: number };
   /** Megabytes (10^6) a second between buffer and host. */
   readonly busMBps: number;
+  /** What is read goes to the host when all of it is in the buffer, not while it comes. Default: while it comes. */
+  readonly forwardsWhole?: boolean;
   /** The buffer for reads, sectors. 0 segments: no read-ahead. */
   readonly readBuffer: { readonly segments: number; readonly segmentSectors: number };
   /** The buffer for writes, bytes. 0: every write is on the platter before it is acknowledged. */
@@ -111,8 +113,10 @@ export class DiskModel implements StorageModel {
     const beginNs = Math.max(nowNs + overheadMs.readMiss * NS_PER_MS, this.#freeNs);
     const endNs = this.#access(beginNs, sector, sectors, false);
     this.#startAhead(sector, sectors, endNs);
-    // the bus keeps up with the platter: what is left when the last sector has come is that sector's way
-    return endNs + Math.min(travelNs, SECTOR_BYTES * this.#busByteNs);
+    if (this.#disk.forwardsWhole === true) return endNs + travelNs;
+    // the bus works while the platter does: behind the last sector there is that sector's way, or what a slow bus has left
+    const passingNs = sectors * (this.#turnNs / this.#trackSectorsOf(sector));
+    return Math.max(endNs + SECTOR_BYTES * this.#busByteNs, endNs - passingNs + travelNs);
   }
 
   /** A segment that holds the sector, or will when read-ahead goes on. -1: none. */
@@ -168,7 +172,11 @@ export class DiskModel implements StorageModel {
     this.#forget(sector, sectors);
     this.#putDownUntil(nowNs);
     const arrivedNs = nowNs + overheadMs.write * NS_PER_MS + bytes * this.#busByteNs;
-    if (bytes > writeBufferBytes) return this.#access(Math.max(arrivedNs, this.#freeNs), sector, sectors, true);
+    // without a buffer the arm moves while the data comes
+    if (bytes > writeBufferBytes) {
+      const beginNs = Math.max(nowNs + overheadMs.write * NS_PER_MS, this.#freeNs);
+      return Math.max(arrivedNs, this.#access(beginNs, sector, sectors, true));
+    }
     const roomNs = this.#makeRoom(nowNs, writeBufferBytes - bytes);
     const endNs = Math.max(arrivedNs, roomNs);
     // an arm that had nothing to do begins when it has something

@@ -62,6 +62,22 @@ export const ATLAS_10K: DiskDescription = {
   writeBufferBytes: 1024 * 1024,
 };
 
+/** HP C2247A, 1 GB, 1992: rotation and geometry of its kind, everything else fitted to the measured trace. */
+export const HP_C2247A: DiskDescription = {
+  kind: 'disk',
+  rpm: 5400,
+  surfaces: 13,
+  zones: zones(2051, 96, 58, 8),
+  seek: { singleMs: 3.5, averageMs: 10, fullMs: 20 },
+  headSwitchMs: 1,
+  writeSettleMs: 0.8,
+  overheadMs: { readHit: 0.3, readMiss: 1.2, write: 1.2 },
+  busMBps: 2.98,
+  forwardsWhole: true,
+  readBuffer: { segments: 1, segmentSectors: 128 },
+  writeBufferBytes: 0,
+};
+
 /** Seagate Cheetah 9LP, 9.1 GB, 1998: figures of DiskSim's parameters, the average seek of the data sheet. */
 export const CHEETAH_9LP: DiskDescription = {
   kind: 'disk',

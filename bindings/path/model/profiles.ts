@@ -3,7 +3,7 @@
 import type { DiskDescription } from './disk.ts';
 import type { FixedDescription } from './fixed.ts';
 import type { LinkDescription } from './link.ts';
-import { ATLAS_10K, CHEETAH_9LP, NEARLINE_7200 } from './profiles-disk.ts';
+import { ATLAS_10K, CHEETAH_9LP, HP_C2247A, NEARLINE_7200 } from './profiles-disk.ts';
 import { NVME_970_PRO, NVME_TLC, SATA_MLC } from './profiles-solid.ts';
 import type { SsdDescription } from './ssd.ts';
 
@@ -26,6 +26,14 @@ export const STORAGE_PROFILES: ReadonlyMap<string, StorageProfile> = new Map<str
       description: ATLAS_10K,
       about: 'Quantum Atlas 10k, 9.1 GB, 10 025 rpm',
       accuracy: { trace: 'atlas10k.trace', reads: 0.05, all: 0.08 },
+    },
+  ],
+  [
+    'hp-c2247a',
+    {
+      description: HP_C2247A,
+      about: 'HP C2247A, 1 GB, 5400 rpm, without a write buffer',
+      accuracy: { trace: 'hp_c2247a.trace', reads: 0.05, all: 0.05 },
     },
   ],
   ['cheetah-9lp', { description: CHEETAH_9LP, about: 'Seagate Cheetah 9LP, 9.1 GB, 10 045 rpm', accuracy: 'uncalibrated' }],
