@@ -102,6 +102,7 @@ async function createProgram(words: readonly string[]): Promise<Command> {
   for (const entry of COMMANDS) {
     const command = words.includes(entry.name) ? await entry.load() : new Command(entry.name);
     program.addCommand(command.copyInheritedSettings(program).summary(entry.summary));
+    for (const nested of command.commands) nested.copyInheritedSettings(command);
   }
   return program;
 }

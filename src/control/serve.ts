@@ -11,6 +11,7 @@ import { ioOperations } from './io-operations.ts';
 import { KernelLog } from './kernel-log.ts';
 import { multipathOperations } from './multipath-operations.ts';
 import { deviceOperations } from './operations.ts';
+import { recordOperations } from './record-operations.ts';
 import { ControlServer } from './server.ts';
 
 export interface ServeSettings {
@@ -50,6 +51,7 @@ export async function serve(settings: ServeSettings): Promise<void> {
     ...checkers.follow(deviceOperations(mapper, kernelLog)),
     ...multipathOperations(mapper, checkers),
     ...ioOperations(mapper),
+    ...recordOperations(mapper, settings.allow),
   ]);
   const server = new ControlServer({ operations, log: (line) => log.write(line) });
   const ended = untilEnd();

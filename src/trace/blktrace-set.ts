@@ -1,6 +1,6 @@
 // The files of all CPUs of one blktrace, merged by time: a request's issue and its completion often lie in different ones.
 
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import {
   type BlktraceDecoder,
@@ -28,6 +28,8 @@ export interface BlktraceSet {
  */
 export async function findSet(input: string): Promise<BlktraceSet | undefined> {
   const named = CPU_FILE.exec(basename(input));
+  // a file of another name is itself, whatever lies beside it
+  if (named === null && (await stat(input).catch(() => undefined))?.isFile()) return undefined;
   const sets = await setsIn(dirname(input));
   const set = sets.get(named?.[1] ?? basename(input));
   if (set !== undefined) return set;
@@ -97,7 +99,7 @@ class CpuFile {
   }
 }
 
-/** Reads a set in the order of time; `afterEach` is asked between pieces for what is ready, and whether to stop. */
+/** Reads a set in the order of time until it ends or is enough; returns how many records there were, used or not. */
 export async function* readSet(
   files: readonly string[],
   context: ReadContext,

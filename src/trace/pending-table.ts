@@ -11,8 +11,6 @@ export class PendingTable {
   readonly #devices: Int32Array = new Int32Array(SLOTS);
   readonly #values: Float64Array = new Float64Array(SLOTS);
   #count = 0;
-  /** Entries that were forgotten: by a second one of the same place, or because there were too many. */
-  forgotten = 0;
 
   static #home(device: number, sector: number): number {
     const low = sector % 4294967296;
@@ -28,15 +26,14 @@ export class PendingTable {
     return slot;
   }
 
+  /** A second one of the same place takes the place of the first. */
   set(device: number, sector: number, value: number): void {
     if (this.#count >= FULL) {
-      this.forgotten += this.#count;
       this.#sectors.fill(NONE);
       this.#count = 0;
     }
     const slot = this.#find(device, sector);
     if (this.#sectors[slot] === NONE) this.#count++;
-    else this.forgotten++;
     this.#sectors[slot] = sector;
     this.#devices[slot] = device;
     this.#values[slot] = value;
