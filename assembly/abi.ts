@@ -113,6 +113,7 @@ export const WANT_ISSUE = 32;
 export const WANT_COMPLETE = 64;
 export const WANT_FILL = 128;
 export const WANT_ALARM = 256; // FIGURE_ALARM of some device is set
+export const WANT_RUN = 512; // once the issue ring is empty, run again: a device in turn has stopped for that
 
 // ---- submit ring: host -> core, a bio each ------------------------------------------------
 //   0        8         12        16              20       24     28
@@ -213,16 +214,18 @@ export const HEADER_REQUESTS_FREE = 28;
 export const HEADER_STALE_ANSWERS = 29;
 export const HEADER_BYTES_USED = 30;
 export const HEADER_DECISION_CAPACITY = 31;
-export const HEADER_WORDS = 32;
+export const HEADER_FAILURE = 32; // the ring of failures
+export const HEADER_FAILURE_COUNT = 33; // core writes, host clears
+export const HEADER_WORDS = 40;
 
 // An id is index | generation << 20, bit 31 set for a bio.
 export const ID_INDEX_BITS = 20;
 export const ID_BIO = 0x80000000;
 
-// ---- trace ring: letters of blktrace, 32 bytes a record ------------------------------------------
-//   0      8        16        20       24         26       28
-//   | time | sector | sectors | device | action   | op     | detail |
-export const TRACE_BYTES = 32;
+// ---- trace ring: letters of blktrace, 40 bytes a record ------------------------------------------
+//   0      8        16        20       24       26   28       32
+//   | time | sector | sectors | device | action | op | detail | source sector |
+export const TRACE_BYTES = 40;
 // `op` is the operation in its low 4 bits, and the flags above them, without the priority
 export const TRACE_FLAGS_SHIFT = 4;
 export const TRACE_QUEUE = 81; // Q  bio arrives
@@ -235,9 +238,23 @@ export const TRACE_FRONT_MERGE = 70; // F
 export const TRACE_REQUEST_MERGE = 109; // m  two requests become one (blktrace has no letter for it)
 export const TRACE_INSERT = 73; // I
 export const TRACE_ISSUE = 68; // D
-export const TRACE_REMAP = 65; // A  detail: device it came from; sectors: length
+// A  detail: device it came from in the low 16 bits, bios above them (0: it is a bio); source sector: its place there
+export const TRACE_REMAP = 65;
+export const TRACE_BIOS_SHIFT = 16;
 export const TRACE_REQUEUE = 82; // R
-export const TRACE_COMPLETE = 67; // C  detail: status
+export const TRACE_COMPLETE = 67; // C  of a request, or of a bio that came to a bio-based device; detail: status
+
+// ---- failure ring: core -> host, what the kernel would log of I/O that has failed; when it is full no more is told ------
+//   0        8        12        16         20         24       28
+//   | sector | device | sectors | op|flags | segments | status | - |
+export const FAILURE_BYTES = 32;
+export const FAILURES = 64;
+export const FAILURE_SECTOR = 0; // f64
+export const FAILURE_DEVICE = 2; // in words
+export const FAILURE_SECTORS = 3;
+export const FAILURE_OPERATION = 4; // operation | flags << 8
+export const FAILURE_SEGMENTS = 5;
+export const FAILURE_STATUS = 6; // STATUS_BEYOND_END: a bio that came to the device did not lie within it
 
 // ---- figures of a device that the host reads or writes in place (`deviceAddress` + word) -----------
 export const FIGURE_STATE = 0; // DEVICE_RUNNING …
@@ -316,6 +333,9 @@ export const SETTING_ASYNC_DEPTH = 28; // requests that may not be reads; 0: the
 export const SETTING_PRIORITY_AGING_EXPIRE = 29; // ms
 export const SETTING_KYBER_READ_LATENCY = 30; // us
 export const SETTING_KYBER_WRITE_LATENCY = 31; // us
+// One I/O at a time is begun, and what it brings is looked at first, as Linux does with devices that answer at once.
+// Without an elevator a request is then one of the device's depth.
+export const SETTING_IN_TURN = 32;
 
 // ---- counters of a device: an array of float64, in this order --------------------------------
 export const COUNTER_BIOS = 0; // bios arrived

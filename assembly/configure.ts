@@ -17,6 +17,7 @@ import {
   SETTING_FRONT_MERGES,
   SETTING_HAS_CACHE,
   SETTING_HAS_FUA,
+  SETTING_IN_TURN,
   SETTING_INSTANT,
   SETTING_KERNEL_PLUG_ORDER,
   SETTING_KYBER_READ_LATENCY,
@@ -109,6 +110,11 @@ function limitAsync(device: Device): void {
   ready(device);
 }
 
+/** A limit goes down: what is queued may be over it. Where nothing is there is nothing to look for. */
+function lower(device: Device): void {
+  if (device.requests) device.isLowered = 1;
+}
+
 /** One SETTING_; false for a number that is none, and for an elevator that is none. */
 export function configureDevice(id: u32, setting: u32, value: u32): bool {
   const device = deviceAt(id);
@@ -119,16 +125,16 @@ export function configureDevice(id: u32, setting: u32, value: u32): bool {
       break;
     case SETTING_MAX_SECTORS:
       assert(value > 0);
-      if (value < device.maxSectors) device.isLowered = 1;
+      if (value < device.maxSectors) lower(device);
       device.maxSectors = value;
       break;
     case SETTING_MAX_SEGMENTS:
       assert(value > 0 && value <= 0xffff);
-      if (value < device.maxSegments) device.isLowered = 1;
+      if (value < device.maxSegments) lower(device);
       device.maxSegments = value;
       break;
     case SETTING_CHUNK_SECTORS:
-      if (value != device.chunkSectors) device.isLowered = 1;
+      if (value != device.chunkSectors) lower(device);
       device.chunkSectors = value;
       break;
     case SETTING_LOGICAL_BLOCK_SECTORS:
@@ -198,11 +204,14 @@ export function configureDevice(id: u32, setting: u32, value: u32): bool {
     case SETTING_NO_PLUG:
       device.isUnplugged = value;
       break;
+    case SETTING_IN_TURN:
+      device.isInTurn = value;
+      break;
     case SETTING_PULL_EARLY:
       device.isPullingEarly = value;
       break;
     case SETTING_MAX_DISCARD_SECTORS:
-      if (value < device.maxDiscardSectors) device.isLowered = 1;
+      if (value < device.maxDiscardSectors) lower(device);
       device.maxDiscardSectors = value;
       break;
     case SETTING_DISCARD_GRANULARITY:
@@ -213,11 +222,11 @@ export function configureDevice(id: u32, setting: u32, value: u32): bool {
       break;
     case SETTING_MAX_DISCARD_SEGMENTS:
       assert(value <= 0xffff);
-      if (value < device.maxDiscardSegments) device.isLowered = 1;
+      if (value < device.maxDiscardSegments) lower(device);
       device.maxDiscardSegments = max<u32>(value, 1);
       break;
     case SETTING_MAX_WRITE_ZEROES_SECTORS:
-      if (value < device.maxWriteZeroesSectors) device.isLowered = 1;
+      if (value < device.maxWriteZeroesSectors) lower(device);
       device.maxWriteZeroesSectors = value;
       break;
     case SETTING_HAS_FUA:

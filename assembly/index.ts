@@ -3,6 +3,8 @@ import {
   ANSWER_BYTES,
   COMPLETE_BYTES,
   DECISION_BYTES,
+  FAILURE_BYTES,
+  FAILURES,
   FILL_BYTES,
   HEADER_ADDRESS,
   HEADER_ANSWER,
@@ -10,6 +12,7 @@ import {
   HEADER_BYTES_USED,
   HEADER_COMPLETE,
   HEADER_DECISION_CAPACITY,
+  HEADER_FAILURE,
   HEADER_FILL,
   HEADER_ISSUE,
   HEADER_SEGMENT,
@@ -50,6 +53,7 @@ import { assertRequestLayout, Request } from './record/request';
 import { releaseDelayed } from './record/requeue';
 import { assertRootLayout, LAYOUT_ADDRESS, root, setHeader } from './record/root';
 import { drive, earliestTimer } from './run';
+import { writesInFlight as countWrites } from './stats/in-flight';
 import { addRegion as add, removeRegion as remove } from './stats/regions';
 import { finish as finishKept } from './up/end-io';
 
@@ -110,6 +114,8 @@ export function initialise(
   at += <usize>fillsMax(bios) * FILL_BYTES;
   const decisionsAt = at;
   at += <usize>(4 * DECISIONS + RELEASES) * DECISION_BYTES;
+  const failureAt = at;
+  at += <usize>FAILURES * FAILURE_BYTES;
   const traceAt = at;
   at += <usize>traceRecords * TRACE_BYTES;
   const regionsAt = at;
@@ -135,6 +141,7 @@ export function initialise(
   setHeader(HEADER_ANSWER, <u32>answerAt);
   setHeader(HEADER_ANSWER_CAPACITY, records);
   setHeader(HEADER_FILL, <u32>fillAt);
+  setHeader(HEADER_FAILURE, <u32>failureAt);
   setHeader(HEADER_TRACE, <u32>traceAt);
   setHeader(HEADER_TRACE_CAPACITY, traceRecords);
   setHeader(HEADER_DECISION_CAPACITY, DECISIONS);
@@ -211,6 +218,11 @@ export function finish(now: f64, id: u32, status: u32): bool {
 export function remap(now: f64, id: u32, lower: u32, sector: f64): bool {
   root().now = now;
   return remapKept(id, lower, <u64>sector);
+}
+
+/** How many of the device's FIGURE_IN_FLIGHT (of a backing one FIGURE_PATH_IN_FLIGHT) write. */
+export function writesInFlight(id: u32): u32 {
+  return countWrites(deviceAt(id));
 }
 
 /** `run` tells of WANT_ALARM at `at` or later; 0: never. One a device. */

@@ -8,6 +8,7 @@ export const EXTENT_BYTES: u32 = 48;
 
 /** Devices: an I/O names them in 16 bits, and 0xffff is none. Records of any other pool or ring: an id has 20 bits for them. */
 export const DEVICES_MAX: u32 = 4096;
+export const NO_DEVICE: u16 = 0xffff;
 export const RECORDS_MAX: u32 = 1 << 20;
 
 /** Records of a decision ring: one visit of the host may decide about as many. */

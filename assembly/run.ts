@@ -16,6 +16,7 @@ import {
   HEADER_FILL_COUNT,
   HEADER_ISSUE_COUNT,
   HEADER_STALE_ANSWERS,
+  OPERATION_FLUSH,
   WANT_ALARM,
   WANT_COMPLETE,
   WANT_END_IO,
@@ -25,6 +26,7 @@ import {
   WANT_MAP,
   WANT_PREP_MAP,
   WANT_RELEASE,
+  WANT_RUN,
 } from './abi';
 import { run as runDevice } from './down/dispatch';
 import { takeMapVerdicts } from './down/map';
@@ -42,6 +44,7 @@ import { REQUEST_ISSUED, Request, STEP_COUNTED } from './record/request';
 import { releaseDelayed } from './record/requeue';
 import { header, ready, root, setHeader, takeReady, takeReadyBio } from './record/root';
 import { diskEnds } from './stats/disk';
+import { requestFailed } from './stats/failures';
 import { regionsEnd } from './stats/regions';
 import { complete, isWhole, retire, toHost } from './up/complete';
 import { takeEndIoVerdicts } from './up/end-io';
@@ -58,18 +61,28 @@ export function drive(): u32 {
   while (true) {
     up();
     all.isPlugging = all.isUnplugged ? 0 : 1;
-    while (all.readyBioHead && !all.isRingFull) runDevice(takeReadyBio());
-    unplug();
+    while (all.readyBioHead && !all.isRingFull && !all.isTurnOver) runDevice(takeReadyBio());
+    // a piece that could not be held back goes before the plug
+    if (!all.isTurnOver || all.isUnplugged) unplug();
     all.isPlugging = 0;
     downOnce();
     if (all.isRingFull) break;
+    if (all.isTurnOver && header(HEADER_ISSUE_COUNT)) break;
+    if (all.isTurnOver) {
+      all.isTurnOver = 0;
+      answerInstants();
+      continue;
+    }
     if (all.endedHead || all.endedBioHead || all.readyHead || all.readyBioHead) continue;
     if (!all.instantHead || asksHost() || isFillHigh()) break;
     answerInstants();
   }
-  all.isUnplugged = 0;
   publishPools();
-  return wants();
+  const want = wants();
+  all.isTurnOver = 0;
+  // what was submitted without a plug is not held back further down either
+  if (!(want & (WANT_RUN | WANT_END_IO | WANT_END_IO_FIRST | WANT_PREP_MAP | WANT_MAP))) all.isUnplugged = 0;
+  return want;
 }
 
 /** Each device that is ready now; those that become so meanwhile have their turn after the next look upward. */
@@ -79,7 +92,7 @@ function downOnce(): void {
   while (all.readyHead && !all.isRingFull) {
     const device = takeReady();
     runDevice(device);
-    if (device == last) return;
+    if (device == last || all.isTurnOver) return;
   }
 }
 
@@ -114,6 +127,9 @@ function up(): void {
       diskEnds(request.device, request.operation, request.sectors, request.fifoTime);
       regionsEnd(request.device, request.operation, request.sector, request.sectors, request.fifoTime);
       request.step = STEP_COUNTED;
+      if (request.status && request.operation != OPERATION_FLUSH) {
+        requestFailed(request.device, request, request.goodSectors, request.status);
+      }
     }
     if (!endIoFirst(request)) {
       putBackRequest(request);
@@ -220,6 +236,7 @@ function wants(): u32 {
     (header(HEADER_ISSUE_COUNT) ? WANT_ISSUE : 0) |
     (header(HEADER_COMPLETE_COUNT) ? WANT_COMPLETE : 0) |
     (header(HEADER_FILL_COUNT) ? WANT_FILL : 0) |
+    (root().isTurnOver ? WANT_RUN : 0) |
     takeAlarm()
   );
 }

@@ -10,7 +10,7 @@
 // | rqdm:request:merge | `BatchMessage` | M, F, m: a bio or a request went into a request, at its back, its front, whole |
 // | rqdm:request:insert | `BatchMessage` | I: a request waits in an elevator |
 // | rqdm:request:dispatch | `BatchMessage` | D: a request has left its elevator, or an I/O went to a path |
-// | rqdm:clone:map | `BatchMessage` | A: a request or bio has its place below; detail: id of the device it came from |
+// | rqdm:clone:map | `BatchMessage` | A: a request or bio has its place below; `source`, `sourceSector`: where it was |
 // | rqdm:request:requeue | `BatchMessage` | R: a request goes back; detail: 1 if after a delay |
 // | rqdm:request:complete | `BatchMessage` | C: a request, or part of it, has ended; detail: its status |
 // | rqdm:path:fail | `PathMessage` | a target has given a path up |
@@ -27,8 +27,8 @@
 import { type Channel, channel } from 'node:diagnostics_channel';
 import type { TraceEvent } from './core/core.ts';
 
-/** An event of a batch; `device` is `MAJOR:MINOR`. */
-export type BatchEvent = Omit<TraceEvent, 'device'> & { readonly device: string };
+/** An event of a batch; `device` is `MAJOR:MINOR`, and so is `source`, where a remap (A) came from. */
+export type BatchEvent = Omit<TraceEvent, 'device'> & { readonly device: string; readonly source: string | undefined };
 
 export interface BatchMessage {
   /** The `DeviceMapper` that all of it happened in: numbers of devices are its own. */

@@ -1,7 +1,8 @@
 // The library: what users import.
 
 import type { MappedDevice } from './device/device.ts';
-import { type CreateOptions, DeviceMapper, type OpenOptions } from './device/mapper.ts';
+import { DeviceMapper } from './device/mapper.ts';
+import type { CreateOptions, OpenOptions } from './device/mapper-options.ts';
 
 export {
   FLAG_BACKGROUND,
@@ -19,7 +20,25 @@ export {
   OPERATION_READ,
   OPERATION_WRITE,
   OPERATION_WRITE_ZEROES,
+  STATUS_AGAIN,
+  STATUS_BEYOND_END,
+  STATUS_DEV_RESOURCE,
+  STATUS_DM_REQUEUE,
+  STATUS_INVAL,
+  STATUS_IOERR,
+  STATUS_MEDIUM,
+  STATUS_NOSPC,
+  STATUS_NOTSUPP,
+  STATUS_OFFLINE,
   STATUS_OK,
+  STATUS_PROTECTION,
+  STATUS_READ_ONLY,
+  STATUS_RESOURCE,
+  STATUS_RESV_CONFLICT,
+  STATUS_TARGET,
+  STATUS_TIMEOUT,
+  STATUS_TRANSPORT,
+  STATUS_UNKNOWN_FATE,
 } from '../assembly/abi.ts';
 export type { BatchEvent, BatchMessage, DeviceMessage, PathMessage, TableEventMessage } from './channels.ts';
 export type { Lease } from './device/arena.ts';
@@ -50,12 +69,15 @@ export {
   type WriteZeroesOptions,
 } from './device/io-options.ts';
 export type { MapperLimits } from './device/limits.ts';
-export { type CreateOptions, DeviceMapper, type MapperOptions, type OpenOptions } from './device/mapper.ts';
+export { DeviceMapper } from './device/mapper.ts';
+export type { CreateOptions, MapperOptions, OpenOptions } from './device/mapper-options.ts';
 export type { BackingView } from './device/opened.ts';
 export type { PlainDevice } from './device/plain.ts';
 export type { DeviceQueue, QueueValue } from './device/queue-settings.ts';
 export type { DeviceStats, Latency, PathStats } from './device/stats.ts';
+export { statusName } from './device/status.ts';
 export type { Submitter } from './device/submitter.ts';
+export type { TraceBatch } from './device/tracer.ts';
 export { type IoErrorDetails, type IoOperation, RqdmError, RqdmIoError, RqdmTableError } from './errors.ts';
 export type { MarginalOptions } from './multipathd/marginal.ts';
 export type { GroupStatus, MultipathStatus, PathStatus } from './multipathd/multipath-status.ts';
@@ -88,6 +110,8 @@ export type {
   TargetIo,
   TargetType,
 } from './target/target.ts';
+export type { Time, TimerOptions, Turn } from './time/time.ts';
+export { VirtualTime } from './time/virtual-time.ts';
 
 let defaultMapper: DeviceMapper | undefined;
 

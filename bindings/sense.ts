@@ -45,8 +45,6 @@ export interface Sense {
 }
 
 export const SENSE_NOT_READY = 2;
-export const SENSE_ILLEGAL_REQUEST = 5;
-export const SENSE_UNIT_ATTENTION = 6;
 
 type Row = readonly [key: number, asc: number | undefined, ascq: number | undefined, status: number];
 

@@ -26,7 +26,7 @@ const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'bench',
-    summary: 'measure this machine: core, device, file, claim, simulate, memory or all',
+    summary: 'measure this machine: core, device, file, claim, simulate, control, memory or all',
     load: async () => (await import('./command/bench.ts')).benchCommand(),
   },
   {
@@ -60,6 +60,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./command/io.ts')).ioCommand(),
   },
   {
+    name: 'trace',
+    summary: 'block events of devices of a server; traces in files: info, convert, head, slice, mix, scale, record',
+    load: async () => (await import('./command/trace.ts')).traceCommand(),
+  },
+  {
     name: 'multipath',
     summary: 'multipath devices of a server with their groups and paths (multipath -ll)',
     load: async () => (await import('./command/multipath.ts')).multipathCommand(),
@@ -68,11 +73,6 @@ const COMMANDS: readonly CommandEntry[] = [
     name: 'explain',
     summary: 'why I/O of a multipath device went where it went',
     load: async () => (await import('./command/explain.ts')).explainCommand(),
-  },
-  {
-    name: 'trace',
-    summary: 'recorded I/O traces: info, convert, head, slice, mix, scale',
-    load: async () => (await import('./command/trace.ts')).traceCommand(),
   },
 ];
 
@@ -98,6 +98,8 @@ async function createProgram(words: readonly string[]): Promise<Command> {
     .description('Request-based device-mapper in user space: merge and sort first, choose the path afterwards.')
     .version(version())
     .exitOverride()
+    // a command may have options, and commands of its own with others of the same name
+    .enablePositionalOptions()
     .configureOutput({ outputError: (text, write) => write(`rqdm: ${oneLine(text.replace(/^error: /, ''))} (rqdm --help)\n`) });
   for (const entry of COMMANDS) {
     const command = words.includes(entry.name) ? await entry.load() : new Command(entry.name);

@@ -115,6 +115,11 @@ benches('claim tells what is won, what could be expected, and where nothing is w
   }
 });
 
+benches('control tells how quick a server is to talk to, and leaves no server behind', async () => {
+  const values = await quickly('control');
+  holdsNames(values, ['control.create-remove', 'control.status1000', 'control.status1000.command']);
+});
+
 benches('memory stays within its limits', async () => {
   const values = await quickly('memory');
   const limits: [string, number][] = [

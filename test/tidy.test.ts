@@ -57,6 +57,12 @@ tree('has every file that package.json names', () => {
   holds(rules.promisedFiles(manifest, (file) => existsSync(join(root, file))));
 });
 
+tree("declarations of the library name no type that users without the DOM's library lack", () => {
+  const declarations = read('build/bindings', /\.d\.ts$/);
+  assert.ok(declarations.length > 50);
+  holds(declarations.filter(({ text }) => /: WebAssembly\b/.test(text)).map(({ name }) => `${name} names WebAssembly`));
+});
+
 tree.run();
 
 // ---- the rules can fail ------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ import { allocateBio } from '../record/pool';
 import { ready, root } from '../record/root';
 import { stripeAt, stripeEdge, stripesOf } from '../record/stripe';
 import { isFannedOut, prepMapBio } from './prep-map';
-import { cut, splitAt } from './submit';
+import { cut, splitAt, traceSplit } from './submit';
 
 const EXTENT_BITS: u32 = 20;
 const EXTENT_MASK: u32 = (1 << EXTENT_BITS) - 1;
@@ -52,7 +52,18 @@ export function runBios(device: Device): void {
     const bio = takeBio(list);
     device.waiting--;
     if (!mapNext(device, bio) && (root().isRingFull || !partsFirst(device))) return;
+    if (device.isInTurn && isBegun()) {
+      root().isTurnOver = 1;
+      if (device.mapHead) ready(device);
+      return;
+    }
   }
+}
+
+/** Something is under way that is not held back in the plug. */
+function isBegun(): bool {
+  const all = root();
+  return all.isUnplugged || !!all.readyHead || !!all.endedBioHead;
 }
 
 /** False: no record is free, or the host must answer first. The bio is at the head of the queue again. */
@@ -106,7 +117,10 @@ function mapRange(device: Device, bio: Bio): bool {
   prependBio(mapQueueOf(device), bio);
   if (!front) return false; // a freed bio makes the device ready again
   front.flags = flags;
-  return mapPart(device, front, extent);
+  const isMapped = mapPart(device, front, extent);
+  // told when the front has gone
+  traceSplit(device, front, bio, <u32>most);
+  return isMapped;
 }
 
 /** Within one extent. What has a range and no memory goes to each stripe of a striped one. */

@@ -9,10 +9,12 @@ import {
   DEVICE_REQUEST,
   DEVICE_RUNNING,
   EXTENT_DEVICE,
+  HEADER_ISSUE_COUNT,
   HOOK_MAP,
   HOOK_PREP_MAP,
   OPERATION_FLUSH,
   STATUS_IOERR,
+  TRACE_INSERT,
   TRACE_ISSUE,
 } from '../abi';
 import * as elevator from '../elevator/elevator';
@@ -36,7 +38,7 @@ import { Extent } from '../record/extent';
 import { dispatchOf, parkedOf, prependBio, prependRequest, requeueOf, takeBio, takeRequest, waitingOf } from '../record/list';
 import { canClone, canTakeBio, freeRequest } from '../record/pool';
 import { REQUEST_DISPATCH, Request } from '../record/request';
-import { ready, root } from '../record/root';
+import { header, ready, root } from '../record/root';
 import { diskLeaves } from '../stats/disk';
 import { regionsLeave } from '../stats/regions';
 import { trace, tracedOf } from '../stats/trace';
@@ -88,6 +90,7 @@ function comeBack(device: Device): void {
         device.queued++;
         prependRequest(dispatchOf(device), reversed);
       } else {
+        trace(TRACE_INSERT, device, tracedOf(reversed.operation, reversed.flags), reversed.sector, reversed.sectors, 0);
         elevator.insertAtHead(device, reversed);
       }
       reversed = next;
@@ -175,8 +178,28 @@ function runBacking(device: Device): void {
     if (!request) break;
     countStarted(device, request, 1);
     issue(request);
+    if (device.isInTurn) {
+      endTurn(device);
+      break;
+    }
   }
   returnCredit(device);
+}
+
+/** What has been begun goes first; then it is the device's turn again. */
+function endTurn(device: Device): void {
+  root().isTurnOver = 1;
+  if (device.queued) ready(device);
+}
+
+/** Issues all that it can now, whatever else waits: a full plug of a device in turn. */
+export function runAtOnce(device: Device): void {
+  const isTurnOver = root().isTurnOver;
+  for (let before: u32 = 0; device.queued && device.queued != before; ) {
+    before = device.queued;
+    run(device);
+  }
+  root().isTurnOver = isTurnOver;
 }
 
 /** One request leaves the elevator although it cannot go: from then on it merges no more (Linux does so). */
@@ -201,6 +224,10 @@ function runMapped(device: Device): void {
 
 function pullMapped(device: Device): void {
   while (device.queued && !device.refusedHead) {
+    if (device.isInTurn && (header(HEADER_ISSUE_COUNT) != 0 || !!root().instantHead)) {
+      endTurn(device);
+      return;
+    }
     const extent = device.extentsCount ? extentAt(device, 0) : changetype<Extent>(0);
     if (extent && extent.hooks & (HOOK_PREP_MAP | HOOK_MAP) && !(hasRoom(RING_PREP_MAP) && hasRoom(RING_MAP))) {
       root().isRingFull = 1;
@@ -212,6 +239,10 @@ function pullMapped(device: Device): void {
     const request = next(device);
     if (!request) return;
     begin(device, request, extent);
+    if (device.isInTurn) {
+      endTurn(device);
+      return;
+    }
   }
 }
 
@@ -256,7 +287,7 @@ function mayPull(device: Device): bool {
     least = min(least, credits);
     most = max(most, credits);
   }
-  if (device.asked < least) return true;
+  if (device.asked < least && !(device.isInTurn && device.asked)) return true;
   if (device.asked) return false; // the verdicts come first; they make the device ready again
   if (most) return true;
   for (let i: u32 = 0; i < paths; i++) waitForCredit(pathSlot(device, i));

@@ -9,7 +9,7 @@
 //
 // Promises: a flush step ends after a flush that was sent after it began. Never: allocates; merges; sorts.
 import { FLAG_FUA, FLAG_PREFLUSH, OPERATION_FLUSH } from '../abi';
-import { FLUSH_AGE_NS } from '../limits';
+import { FLUSH_AGE_NS, NO_DEVICE } from '../limits';
 import { Device } from '../record/device';
 import { appendRequest, dispatchOf, flushPendingOf, flushStepsOf, takeRequest } from '../record/list';
 import {
@@ -84,7 +84,8 @@ export function runFlushes(device: Device): void {
   carrier.context = 0;
   carrier.status = 0;
   carrier.firstStatus = 0;
-  carrier.lastPath = 0xffff;
+  carrier.chosen = NO_DEVICE;
+  carrier.lastPath = NO_DEVICE;
   // the oldest speaks for all: its flags go down with the flush
   carrier.flags = device.flushPendingHead.flags & ~(<u16>FLAG_FUA);
   device.flushRunningHead = device.flushPendingHead;

@@ -15,7 +15,8 @@ export function insert(device: Device, request: Request): void {
   ready(device);
   if (absorbNew(device, request)) return;
   // without an elevator a queue that has credits issues straight away: nothing is inserted anywhere
-  if (device.elevator != ELEVATOR_NONE || creditsOf(device) == 0) {
+  const isFiled = !!(root().isForWant & device.isInTurn);
+  if (device.elevator != ELEVATOR_NONE || creditsOf(device) == 0 || isFiled) {
     trace(TRACE_INSERT, device, tracedOf(request.operation, request.flags), request.sector, request.sectors, 0);
   }
   elevator.insert(device, request, root().now);

@@ -18,7 +18,6 @@ import {
   STATUS_AGAIN,
   STATUS_IOERR,
   STATUS_OK,
-  TRACE_REMAP,
 } from '../abi';
 import { BIO_BELOW, BIO_HELD, BIO_KEPT, BIO_MAP, Bio } from '../record/bio';
 import { returnCredit } from '../record/credit';
@@ -36,7 +35,7 @@ import { REQUEST_KEPT, REQUEST_MAP, Request } from '../record/request';
 import { delayBio, delayRequest, redriveBio, redriveBioLater, refuse, refuseLater } from '../record/requeue';
 import { setHeader } from '../record/root';
 import { stripeEdge, stripeSector } from '../record/stripe';
-import { trace, tracedOf } from '../stats/trace';
+import { traceBioRemap, traceRemap } from '../stats/trace';
 import { clone } from './clone';
 import { issue } from './issue';
 import { arrive } from './submit';
@@ -61,7 +60,7 @@ export function mapClone(clone: Request): void {
 }
 
 function remapped(original: Request, clone: Request): void {
-  trace(TRACE_REMAP, clone.device, tracedOf(clone.operation, clone.flags), clone.sector, clone.sectors, original.device.id);
+  traceRemap(clone);
   issue(clone);
 }
 
@@ -119,7 +118,7 @@ function send(bio: Bio, piece: Bio, sector: u64): void {
   piece.flags = bio.flags;
   piece.parent = bio;
   if (bio.extent.kind == EXTENT_STRIPED && isAbnormal(bio.operation)) toStripe(bio, piece);
-  trace(TRACE_REMAP, lower, tracedOf(piece.operation, piece.flags), piece.sector, piece.sectors, bio.device.id);
+  traceBioRemap(lower, piece, bio);
   arrive(piece);
 }
 

@@ -28,11 +28,11 @@ import { diskLeaves, diskMerges } from '../stats/disk';
 import { regionsGrow, regionsJoin } from '../stats/regions';
 import { trace, tracedOf } from '../stats/trace';
 
-export const MERGE_NONE: u32 = 0;
-export const MERGE_BACK: u32 = 1;
-export const MERGE_FRONT: u32 = 2;
+const MERGE_NONE: u32 = 0;
+const MERGE_BACK: u32 = 1;
+const MERGE_FRONT: u32 = 2;
 /** Ranges that need not touch (spec-core 3.3). */
-export const MERGE_DISCARD: u32 = 3;
+const MERGE_DISCARD: u32 = 3;
 
 const BARRED: u32 = FLAG_NOMERGE | FLAG_FUA | FLAG_PREFLUSH;
 

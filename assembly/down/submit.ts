@@ -46,8 +46,10 @@ import { allocateBio, allocateRequest, isAsync, isOverDepth } from '../record/po
 import { REQUEST_PLUGGED, Request } from '../record/request';
 import { header, plugged, ready, root, setPlugged } from '../record/root';
 import { diskBegins } from '../stats/disk';
+import { bioFailed } from '../stats/failures';
 import { regionsBegin, regionsLeave } from '../stats/regions';
 import { trace, tracedOf } from '../stats/trace';
+import { runAtOnce } from './dispatch';
 import { insertFlush } from './flush';
 import { insert } from './insert';
 import { isMergeable, maxSectorsAt, mergeIntoPlugged, mergeIntoQueued } from './merge';
@@ -78,11 +80,16 @@ export function arrive(bio: Bio): void {
   const device = bio.device;
   trace(TRACE_QUEUE, device, tracedOf(bio.operation, bio.flags), bio.sector, bio.sectors, 0);
   count(device, COUNTER_BIOS, 1);
+  if (isPlain(device, bio)) {
+    if (!queue(device, bio)) wait(device, bio);
+    return;
+  }
   if (device.kind == DEVICE_BIO) {
     diskBegins(device);
     regionsBegin(device, bio.operation, bio.sector, bio.sectors);
   }
   const status = check(device, bio);
+  if (status == STATUS_BEYOND_END) bioFailed(device, bio, status);
   if (status != STATUS_OK || isNothing(device, bio)) {
     endBio(bio, status);
     return;
@@ -96,6 +103,7 @@ export function arrive(bio: Bio): void {
   } else if (device.waitingHead) {
     // others wait already: keep the order
     device.waiting++;
+    bio.context = root().isPlugging;
     appendBio(waitingOf(device), bio);
   } else if (mustQueueUp(device, bio)) {
     device.waiting++;
@@ -103,6 +111,24 @@ export function arrive(bio: Bio): void {
   } else {
     enter(bio);
   }
+}
+
+/** A read or write without flags within the limits, of a queue where nobody waits: most are. */
+function isPlain(device: Device, bio: Bio): bool {
+  return (
+    hasPayload(bio.operation) &&
+    !bio.flags &&
+    device.kind != DEVICE_BIO &&
+    !device.isReadOnly &&
+    bio.sectors != 0 &&
+    bio.sectors <= device.maxSectors &&
+    !device.chunkSectors &&
+    bio.sector < device.sizeSectors &&
+    <u64>bio.sectors <= device.sizeSectors - bio.sector &&
+    device.logicalBlockSectors == 1 &&
+    !device.waitingHead &&
+    !device.overDepthHead
+  );
 }
 
 function check(device: Device, bio: Bio): u32 {
@@ -213,8 +239,10 @@ function splitDiscardAt(device: Device, bio: Bio, limit: u32): u32 {
   return most > over ? most - over : most;
 }
 
+/** `context` says whether its submitter holds a plug. */
 function wait(device: Device, bio: Bio): bool {
   device.waiting++;
+  if (root().isPlugging) bio.context = 1;
   // also where the depth has grown meanwhile: behind it wait those that came after it
   const isOver = isOverDepth(device, bio) || mustQueueUp(device, bio);
   prependBio(isOver ? overDepthOf(device) : waitingOf(device), bio);
@@ -245,8 +273,12 @@ export function cut(device: Device, bio: Bio, sectors: u32): Bio {
   }
   if (hasPayload(bio.operation)) bio.address += sectors << 9;
   count(device, COUNTER_SPLITS, 1);
-  trace(TRACE_SPLIT, device, tracedOf(front.operation, front.flags), front.sector, sectors, <u32>bio.sector);
+  if (device.kind != DEVICE_BIO) traceSplit(device, front, bio, sectors);
   return front;
+}
+
+export function traceSplit(device: Device, front: Bio, bio: Bio, sectors: u32): void {
+  trace(TRACE_SPLIT, device, tracedOf(front.operation, front.flags), bio.sector - sectors, sectors, <u32>bio.sector);
 }
 
 /** Merges the bio, or makes a request of it. False: no request is free. */
@@ -260,7 +292,9 @@ function queue(device: Device, bio: Bio): bool {
   }
   const request = allocateRequest(device, bio);
   if (!request) {
+    all.isForWant = 1;
     unplug();
+    all.isForWant = 0;
     return false;
   }
   fill(request, bio);
@@ -296,13 +330,21 @@ function plug(device: Device, request: Request): void {
   if (all.plugCount) {
     const last = plugged(all.plugCount - 1);
     const most = all.plugIsMultiple ? PLUG_REQUESTS_MULTIPLE : PLUG_REQUESTS;
-    if (all.plugCount >= most || (device.nomerges != 2 && last.sectors >= PLUG_FLUSH_SECTORS)) unplug();
+    if (all.plugCount >= most || (device.nomerges != 2 && last.sectors >= PLUG_FLUSH_SECTORS)) unplugFull();
     else if (last.device != device) all.plugIsMultiple = 1;
   }
   if (!all.plugCount) trace(TRACE_PLUG, device, 0, 0, 0, 0);
   request.state = REQUEST_PLUGGED;
   setPlugged(all.plugCount++, request);
   device.lastPlugged = request;
+}
+
+/** A device in turn issues a full plug before more is submitted. */
+function unplugFull(): void {
+  const device = plugged(0).device;
+  const isInTurn = !root().plugIsMultiple && device.isInTurn;
+  unplug();
+  if (isInTurn) runAtOnce(device);
 }
 
 /** Gives what was held back to the queues: each queue's in order of arrival, or newest first where the kernel does so. */
@@ -345,7 +387,11 @@ export function redriveWaiting(device: Device): void {
     }
     device.waiting--;
     const first = device.overDepthHead;
-    if (!enter(bio) && device.overDepthHead == first) return;
+    // its submitter would sleep for the next one's, with this one in its plug
+    root().isForWant = device.waitingHead ? bio.context : 0;
+    const hasEntered = enter(bio);
+    root().isForWant = 0;
+    if (!hasEntered && device.overDepthHead == first) return;
   }
   while (device.overDepthHead) {
     device.waiting--;

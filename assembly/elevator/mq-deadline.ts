@@ -23,9 +23,9 @@ import { treeNext, treePrevious } from '../record/tree';
 const READ: u32 = 0;
 const WRITE: u32 = 1;
 
-export const REALTIME: u32 = 0;
-export const BEST_EFFORT: u32 = 1;
-export const IDLE: u32 = 2;
+const REALTIME: u32 = 0;
+const BEST_EFFORT: u32 = 1;
+const IDLE: u32 = 2;
 export const CLASSES: u32 = 3;
 
 //   0       16       32     36          40

@@ -85,6 +85,7 @@ export class Device {
   isKernelPlugOrder: u32 = 0;
   isUnplugged: u32 = 0;
   isPullingEarly: u32 = 0;
+  isInTurn: u32 = 0;
   // table
   extents: u32 = 0;
   extentsCount: u32 = 0;

@@ -11,7 +11,7 @@ export function deviceAt(id: u32): Device {
 }
 
 /** True for an id that names a device in use. */
-export function isDevice(id: u32): bool {
+function isDevice(id: u32): bool {
   return id < root().devicesMax && deviceAt(id).kind != 0;
 }
 

@@ -1,4 +1,5 @@
 import {
+  DEVICE_BACKING,
   ELEVATOR_KYBER,
   FLAG_SYNC,
   HEADER_BIOS_FREE,
@@ -8,7 +9,7 @@ import {
   OPERATION_FLUSH,
   OPERATION_READ,
 } from '../abi';
-import { BIO_BYTES, BIOS_RESERVED, REQUEST_BYTES, REQUESTS_RESERVED } from '../limits';
+import { BIO_BYTES, BIOS_RESERVED, NO_DEVICE, REQUEST_BYTES, REQUESTS_RESERVED } from '../limits';
 import { BIO_FREE, BIO_HELD, Bio } from './bio';
 import { Device } from './device';
 import { MARK_ASYNC, REQUEST_CARRIER, REQUEST_FREE, REQUEST_PLUGGED, Request, STEP_NONE, STEP_PREFLUSH } from './request';
@@ -48,11 +49,11 @@ export function allocateBio(device: Device, isPart: bool): Bio {
   bio.device = device;
   bio.parent = changetype<Bio>(0);
   bio.remaining = 1;
-  bio.chosen = 0;
+  bio.chosen = NO_DEVICE;
   bio.attempts = 0;
   bio.context = 0;
   bio.firstStatus = 0;
-  bio.lastPath = 0xffff;
+  bio.lastPath = NO_DEVICE;
   bio.submittedAt = all.now;
   return bio;
 }
@@ -122,6 +123,8 @@ export function allocateRequest(device: Device, bio: Bio): Request {
   if (isLimited && device.asyncHeld >= device.asyncMax) return changetype<Request>(0);
   const own = ownRequests(device);
   if (own >= device.requestsMax) return changetype<Request>(0);
+  if (device.isInTurn && !device.elevator && device.kind == DEVICE_BACKING && own >= device.depth)
+    return changetype<Request>(0);
   if (!root().requestsShared) {
     const used = device.requests - device.requestsShared;
     // a queue that has none may have the last: clones that come from above without pause must not starve it
@@ -173,7 +176,8 @@ function take(device: Device): Request {
   request.mark = 0;
   request.attempts = 0;
   request.context = 0;
-  request.lastPath = 0xffff;
+  request.chosen = NO_DEVICE;
+  request.lastPath = NO_DEVICE;
   return request;
 }
 

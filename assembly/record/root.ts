@@ -6,8 +6,8 @@ import { Request } from './request';
 
 // The one root from which all state is reached. It lies behind the header that the host shares:
 //
-//   HEADER_ADDRESS             | 32 words of abi.ts: addresses, capacities, counts of the rings |
-//   HEADER_ADDRESS + 128       | Root | plug: 64 request pointers |
+//   HEADER_ADDRESS             | 40 words of abi.ts: addresses, capacities, counts of the rings |
+//   HEADER_ADDRESS + 160       | Root | plug: 64 request pointers |
 
 @unmanaged
 export class Root {
@@ -45,6 +45,8 @@ export class Root {
   plugCount: u32 = 0;
   plugIsMultiple: u32 = 0;
   hasAlarm: u32 = 0; // of some device, not yet told
+  isTurnOver: u32 = 0; // a device in turn has begun something: that goes first
+  isForWant: u32 = 0; // the plug is emptied since its submitter would have to sleep
   isInitialised: u32 = 0;
 }
 

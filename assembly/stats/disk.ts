@@ -26,6 +26,19 @@ function groupOf(operation: u32): u32 {
   return operation == OPERATION_FLUSH ? COUNTER_DISK_FLUSH : COUNTER_DISK_WRITE;
 }
 
+/** A bio of a bio-based device. A flush counts as a write of nothing, or not at all where nothing is held back. */
+export function diskEndsBio(device: Device, operation: u32, sectors: u32, beganAt: f64): void {
+  if (operation != OPERATION_FLUSH) diskEnds(device, operation, sectors, beganAt);
+  else if (device.hasCache) diskEnds(device, OPERATION_WRITE, 0, beganAt);
+  else diskLeaves(device);
+}
+
+/** A request that asked for a flush is a write of nothing, beside the flush itself, which may be that of several. */
+export function diskFlushed(device: Device, beganAt: f64): void {
+  count(device, COUNTER_DISK_WRITE + DISK_IOS, 1);
+  count(device, COUNTER_DISK_WRITE + DISK_NS, root().now - beganAt);
+}
+
 export function diskBegins(device: Device): void {
   if (device.diskInFlight++ == 0) device.diskBusySince = root().now;
 }

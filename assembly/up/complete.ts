@@ -26,7 +26,8 @@ import { freeBio, freeRequest } from '../record/pool';
 import { Request, STEP_BEGUN, topOf } from '../record/request';
 import { goBack } from '../record/requeue';
 import { header, root, setHeader } from '../record/root';
-import { diskAdvances, diskEnds } from '../stats/disk';
+import { diskAdvances, diskEnds, diskEndsBio, diskFlushed } from '../stats/disk';
+import { requestFailed } from '../stats/failures';
 import { observe } from '../stats/histogram';
 import { regionsAdvance, regionsEnd } from '../stats/regions';
 import { trace, tracedOf } from '../stats/trace';
@@ -35,6 +36,9 @@ import { trace, tracedOf } from '../stats/trace';
 export function complete(request: Request): void {
   const device = request.device;
   if (request.status != STATUS_OK) {
+    if (device.kind != DEVICE_BACKING || request.operation == OPERATION_FLUSH) {
+      requestFailed(device, request, request.goodSectors, request.status);
+    }
     const rest = restOf(request);
     if (rest) {
       endFront(request, rest);
@@ -46,9 +50,10 @@ export function complete(request: Request): void {
   }
   observe(device, HISTOGRAM_QUEUE_TO_COMPLETE, root().now - request.queuedAt);
   if (request.operation != OPERATION_FLUSH) diskEnds(device, request.operation, request.sectors, request.queuedAt);
+  else diskFlushed(device, request.queuedAt);
   regionsEnd(device, request.operation, request.sector, request.sectors, request.queuedAt);
   let good: u32 = request.status == STATUS_OK ? <u32>-1 : request.goodSectors;
-  let bio = request.bioHead;
+  let bio = request.status == STATUS_OK ? tellAtOnce(request) : request.bioHead;
   while (bio) {
     const next = bio.next;
     const isGood = good >= bio.sectors;
@@ -98,6 +103,25 @@ function endFront(request: Request, rest: Bio): void {
   request.status = <u8>STATUS_OK;
   request.goodSectors = 0;
   goBack(device, request);
+}
+
+/**
+ * The host's own whole bios need not go over the list of those that have ended, as long as none is there before them.
+ * Returns the first bio that does.
+ */
+function tellAtOnce(request: Request): Bio {
+  let bio = request.bioHead;
+  if (root().endedBioHead) return bio;
+  while (bio && !bio.parent && bio.remaining == 1) {
+    const next = bio.next;
+    bio.attempts = request.attempts;
+    bio.lastPath = request.lastPath;
+    if (!bio.firstStatus) bio.firstStatus = request.firstStatus;
+    toHost(bio);
+    retire(bio, false);
+    bio = next;
+  }
+  return bio;
 }
 
 function tell(request: Request, bio: Bio, status: u32): void {
@@ -189,8 +213,11 @@ export function retire(bio: Bio, isPart: bool): void {
   if (device.kind == DEVICE_BIO) {
     // a stripe's share of a range names all of it: that counts when all shares have ended
     const isShare = isPart && bio.sector == bio.parent.sector;
-    if (!isPart) diskEnds(device, bio.operation, bio.sectors, bio.submittedAt);
-    else if (!isShare) diskAdvances(device, bio.operation, bio.sectors);
+    if (!isPart) {
+      trace(TRACE_COMPLETE, device, tracedOf(bio.operation, bio.flags), bio.sector, bio.sectors, bio.status);
+      diskEndsBio(device, bio.operation, bio.sectors, bio.submittedAt);
+    }
+    if (isPart && !isShare) diskAdvances(device, bio.operation, bio.sectors);
     if (!isShare) regionsEnd(device, bio.operation, bio.sector, bio.sectors, bio.submittedAt);
   }
   if (!isPart) {

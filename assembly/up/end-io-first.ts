@@ -8,8 +8,13 @@ import {
   FLAG_CLEAR,
   HISTOGRAM_DISPATCH_TO_COMPLETE,
   HOOK_END_IO_FIRST,
+  OPERATION_FLUSH,
   OPERATION_READ,
+  STATUS_AGAIN,
+  STATUS_DEV_RESOURCE,
+  STATUS_DM_REQUEUE,
   STATUS_OK,
+  STATUS_RESOURCE,
   TRACE_COMPLETE,
 } from '../abi';
 import { BIO_END_FIRST, Bio } from '../record/bio';
@@ -22,6 +27,7 @@ import { bioOf, requestOf } from '../record/pool';
 import { REQUEST_END_FIRST, Request, topOf } from '../record/request';
 import { root, setHeader } from '../record/root';
 import { diskEnds } from '../stats/disk';
+import { requestFailed } from '../stats/failures';
 import { observe } from '../stats/histogram';
 import { trace, tracedOf } from '../stats/trace';
 import { advance } from './complete';
@@ -32,7 +38,12 @@ export function answered(request: Request, status: u32, goodSectors: u32): void 
   const device = request.device;
   device.pathInFlight--;
   count(device, COUNTER_ANSWERED, 1);
-  if (status) count(device, COUNTER_PATH_ERRORS, 1);
+  if (status) {
+    count(device, COUNTER_PATH_ERRORS, 1);
+    if (!isRefusal(status) && request.operation != OPERATION_FLUSH && !device.isUnplugged) {
+      requestFailed(device, request, goodSectors, status);
+    }
+  }
   observe(device, HISTOGRAM_DISPATCH_TO_COMPLETE, root().now - request.issuedAt);
   trace(TRACE_COMPLETE, device, tracedOf(request.operation, request.flags), request.sector, request.sectors, status);
   if (request.original) diskEnds(device, request.operation, request.sectors, request.fifoTime);
@@ -41,6 +52,11 @@ export function answered(request: Request, status: u32, goodSectors: u32): void 
   top.attempts++;
   returnCredit(device);
   endRequest(request, status, status ? min(goodSectors, request.sectors) : request.sectors);
+}
+
+/** Not a failure: the I/O is to come again. */
+function isRefusal(status: u32): bool {
+  return status == STATUS_RESOURCE || status == STATUS_DEV_RESOURCE || status == STATUS_AGAIN || status == STATUS_DM_REQUEUE;
 }
 
 /** A clone has ended. False: the ring is full, ask again later. */

@@ -15,6 +15,7 @@ import {
   STATUS_OK,
   STATUS_TARGET,
 } from '../abi';
+import { NO_DEVICE } from '../limits';
 import { BIO_END, BIO_HELD, BIO_KEPT, Bio } from '../record/bio';
 import { returnCredit } from '../record/credit';
 import { askBio, asked, askRequest, Decision, decision, hasRoom, RING_END_IO } from '../record/decision';
@@ -75,7 +76,8 @@ export function endIoBio(bio: Bio, status: u32): bool {
 }
 
 function doneBio(bio: Bio, status: u32): void {
-  if (status == STATUS_TARGET) turnOff(bio.device, deviceAt(bio.chosen), bio.operation);
+  // a target may end what it has kept without ever having chosen
+  if (status == STATUS_TARGET && bio.chosen != NO_DEVICE) turnOff(bio.device, deviceAt(bio.chosen), bio.operation);
   bio.state = BIO_HELD;
   bio.device.inFlight--;
   wakeRested(bio.device);

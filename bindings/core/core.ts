@@ -18,12 +18,15 @@ import {
   HEADER_WORDS,
   HISTOGRAM_BUCKETS,
   SUBMIT_BYTES,
+  TRACE_BIOS_SHIFT,
   TRACE_BYTES,
   TRACE_FLAGS_SHIFT,
+  TRACE_REMAP,
 } from '../../assembly/abi.ts';
 import { RqdmError } from '../errors.ts';
 import { type CoreExports, loadCore } from './load.ts';
 
+const DEVICE_MASK: number = (1 << TRACE_BIOS_SHIFT) - 1;
 const OPERATION_MASK: number = (1 << TRACE_FLAGS_SHIFT) - 1;
 
 /** Capacities of a core. */
@@ -51,7 +54,11 @@ export interface TraceEvent {
   readonly operation: number;
   /** FLAG_ bits, without the priority. */
   readonly flags: number;
+  /** What the action says of it (assembly/abi.ts); of a remap (A) the core's number of the device it came from. */
   readonly detail: number;
+  /** Of a remap: where it was on that device, and how many bios it has; 0 bios: it is a bio itself. Else 0. */
+  readonly sourceSector: number;
+  readonly bios: number;
 }
 
 export class Core {
@@ -173,15 +180,20 @@ export class Core {
     const events: TraceEvent[] = [];
     for (let i = first; i < head; i++) {
       const at = base + (i % capacity) * TRACE_BYTES;
+      const action = view.getUint16(at + 24, true);
+      const detail = view.getUint32(at + 28, true);
+      const isRemap = action === TRACE_REMAP;
       events.push({
         timeNs: view.getFloat64(at, true),
         sector: view.getFloat64(at + 8, true),
         sectors: view.getUint32(at + 16, true),
         device: view.getUint32(at + 20, true),
-        action: String.fromCharCode(view.getUint16(at + 24, true)),
+        action: String.fromCharCode(action),
         operation: view.getUint16(at + 26, true) & OPERATION_MASK,
         flags: view.getUint16(at + 26, true) >>> TRACE_FLAGS_SHIFT,
-        detail: view.getUint32(at + 28, true),
+        detail: isRemap ? detail & DEVICE_MASK : detail,
+        sourceSector: view.getFloat64(at + 32, true),
+        bios: isRemap ? detail >>> TRACE_BIOS_SHIFT : 0,
       });
     }
     return { events, next: head, lost: first - from };

@@ -3,9 +3,15 @@ import { readFileSync } from 'node:fs';
 import { instantiateSync } from '@assemblyscript/loader';
 import { RqdmError } from '../errors.ts';
 
+/** Never grows, so that views of it stay. */
+export interface CoreMemory {
+  readonly buffer: ArrayBuffer;
+}
+
 /** What the core exports (assembly/index.ts, assembly/configure.ts). Times in nanoseconds, places in sectors. */
 export interface CoreExports {
-  readonly memory: WebAssembly.Memory;
+  /** A type of our own, since those of WebAssembly come only with the DOM's: whoever has none can still compile against us. */
+  readonly memory: CoreMemory;
   initialise(
     devices: number,
     bios: number,
@@ -22,6 +28,7 @@ export interface CoreExports {
   /** A kept I/O goes to device `lower` after all, to `sector` there. 0: nothing of that name is kept, or no way down. */
   remap(now: number, id: number, lower: number, sector: number): number;
   /** WANT_ALARM comes from `run` at `at` or later; 0: never. One a device. */
+  writesInFlight(id: number): number;
   setAlarm(device: number, at: number): void;
   kick(now: number, device: number): void;
   /** Of a bio in the hands of a hook: where its payload lies, and its length (0: none, or no bio). */
@@ -91,7 +98,7 @@ export function loadCore(): CoreExports {
 }
 
 /** A name in the core's static data: UTF-16, its length in bytes in the word before. */
-function readName(memory: WebAssembly.Memory, address: number): string {
+function readName(memory: CoreMemory, address: number): string {
   if (!address) return '?';
   const bytes = new Uint32Array(memory.buffer, address - 4, 1)[0] ?? 0;
   return Buffer.from(memory.buffer, address, bytes).toString('utf16le');

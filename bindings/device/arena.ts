@@ -26,8 +26,8 @@ const PAGE_USED = 255;
 const WASM_PAGE_BYTES = 65536;
 const WINDOW_MIN_PAGES = 256;
 
-export const ARENA_BYTES_DEFAULT: number = 64 * 1024 * 1024;
-export const ARENA_BYTES_MAX: number = 1024 * 1024 * 1024;
+const ARENA_BYTES_DEFAULT: number = 64 * 1024 * 1024;
+const ARENA_BYTES_MAX: number = 1024 * 1024 * 1024;
 
 /** A range of the arena that a caller owns until `release`. */
 export interface Lease extends Disposable {

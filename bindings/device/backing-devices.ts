@@ -7,6 +7,7 @@ import { openPath } from '../path/open.ts';
 import type { Path } from '../path/path.ts';
 import type { PathLimits } from '../path/reference.ts';
 import { isBackingWord, relativeFileHint } from '../path/word.ts';
+import { CacheDomains } from './cache-domains.ts';
 import { MAPPED_MAJOR } from './names.ts';
 import { BackingDevice } from './opened.ts';
 import type { Pump } from './pump.ts';
@@ -50,7 +51,7 @@ export class BackingDevices {
   readonly #byWord: Map<string, BackingDevice> = new Map();
   readonly #byNode: Map<string, BackingDevice> = new Map();
   readonly #byNumber: Map<string, BackingDevice> = new Map();
-  readonly #cacheDomains: Map<string, number> = new Map();
+  readonly #cacheDomains: CacheDomains = new CacheDomains();
   /** Paths being closed, with the mapped device that let go of each. */
   readonly #closings: Map<Promise<void>, number | undefined> = new Map();
 
@@ -120,9 +121,7 @@ export class BackingDevices {
   }
 
   #domainOf(key: string): number {
-    const domain = this.#cacheDomains.get(key) ?? this.#cacheDomains.size + 1;
-    this.#cacheDomains.set(key, domain);
-    return domain;
+    return this.#cacheDomains.numberOf(key, () => new Set(this.list().map(({ cacheDomain }) => cacheDomain)));
   }
 
   #freeNumber(id: number): string {

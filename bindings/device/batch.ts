@@ -107,7 +107,8 @@ class BatchRun implements Settler, Abortable {
       if (signal === undefined) return;
       this.#batch = batch;
       this.#signal = signal;
-      this.#batches.signals.add(signal, this);
+      if (signal.aborted) this.#batches.abortNow(this, signal.reason);
+      else this.#batches.signals.add(signal, this);
     });
   }
 
@@ -195,6 +196,12 @@ export class Batches {
 
   aborted(run: BatchRun): void {
     this.#aborted.push(run);
+  }
+
+  /** Its signal went off while it was handed over, by a hook: nobody listened yet. */
+  abortNow(run: BatchRun, reason: unknown): void {
+    run.abort(reason);
+    this.#sweep();
   }
 
   #sweep(): void {

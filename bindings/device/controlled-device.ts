@@ -138,6 +138,10 @@ export abstract class ControlledDevice extends EventEmitter<DeviceEvents> implem
   get size(): number {
     return this.#life.live?.sizeBytes ?? 0;
   }
+  /** Size in sectors of 512 bytes, exactly however long its table is; 0 without a table. */
+  get exactSectors(): bigint {
+    return this.#life.live?.exactSectors ?? 0n;
+  }
   /** Positions and lengths of writes are multiples of it; 512 or the largest logical block below. */
   get blockBytes(): number {
     return (this.#life.live?.limits.logicalBlockSectors ?? 1) * 512;
@@ -166,6 +170,10 @@ export abstract class ControlledDevice extends EventEmitter<DeviceEvents> implem
   /** As they are now; undefined before the first table. */
   get limits(): QueueLimits | undefined {
     return this.#host.queue.limits;
+  }
+  /** The best I/O for its storage, 512-byte sectors; 0: none is. */
+  get ioOptSectors(): number {
+    return this.limits?.ioOptSectors ?? 0;
   }
   get liveTable(): LoadedTable | undefined {
     return this.#life.live;
@@ -325,7 +333,7 @@ export abstract class ControlledDevice extends EventEmitter<DeviceEvents> implem
   }
 
   #change(change: () => void): void {
-    this.#life.assertNotClosed('rename');
+    this.#assertNotClosing('rename');
     try {
       change();
     } catch (error) {
@@ -363,6 +371,12 @@ export abstract class ControlledDevice extends EventEmitter<DeviceEvents> implem
     this.#released();
   }
 
+  /** Its name may be another's already, from the call of `remove` on. */
+  #assertNotClosing(what: string): void {
+    if (this.isClosing) throw new RqdmError('ERR_RQDM_CLOSED', `${what}: ${this.name} is closed`, { errno: 'ENXIO' });
+    this.#life.assertNotClosed(what);
+  }
+
   /** Holds the device open. */
   open(): DeviceHandle {
     if (this.isClosing) throw new RqdmError('ERR_RQDM_CLOSED', `open: ${this.name} is closed`, { errno: 'ENXIO' });
@@ -382,9 +396,9 @@ export abstract class ControlledDevice extends EventEmitter<DeviceEvents> implem
    * but `deferred` marks it, and it goes with its last user.
    */
   async remove(options: RemoveOptions = {}): Promise<void> {
-    this.#life.assertNotClosed('remove');
+    this.#assertNotClosing('remove');
     if (options.force && this.hasLiveTable && this.size > 0) {
-      await this.reload(`0 ${Math.ceil(this.size / 512)} error`, { noflush: true });
+      await this.reload(`0 ${this.exactSectors} error`, { noflush: true });
     }
     if (this.openCount > 0) {
       if (!options.deferred) throw new RqdmError('ERR_RQDM_BUSY', `remove: ${this.name} is in use`, { errno: 'EBUSY' });

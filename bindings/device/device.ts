@@ -1,5 +1,5 @@
 // A mapped device: the face of the library (DESIGN 3). Bytes outside, sectors inside.
-import { OPERATION_DISCARD, OPERATION_WRITE_ZEROES } from '../../assembly/abi.ts';
+import { FIGURE_IN_FLIGHT, OPERATION_DISCARD, OPERATION_WRITE_ZEROES } from '../../assembly/abi.ts';
 import type { RqdmError } from '../errors.ts';
 import type { BatchOptions, IoBatch } from './batch.ts';
 import type { ChunkOptions, IoRange, RangesOptions } from './chunks.ts';
@@ -54,6 +54,16 @@ export class MappedDevice extends ControlledDevice {
   /** The columns of `/sys/block/X/stat`. A copy of now; those of paths are in `stats()`. */
   diskStats(): DiskStats {
     return readDiskStats(this.#services.pump.core, this.id);
+  }
+
+  /** I/Os that are under way below: those that wait for a path, a resume or their turn are not. */
+  get inFlight(): number {
+    return this.#services.pump.core.figures(this.id)[FIGURE_IN_FLIGHT] as number;
+  }
+
+  /** Those of them that write. Counted when asked for. */
+  get writesInFlight(): number {
+    return this.#services.pump.core.exports.writesInFlight(this.id);
   }
 
   // ---- I/O --------------------------------------------------------------------------------------------------

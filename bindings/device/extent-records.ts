@@ -13,6 +13,7 @@ import {
 } from '../../assembly/abi.ts';
 import { RqdmTableError } from '../errors.ts';
 import type { DeviceReference } from '../path/reference.ts';
+import type { DeviceType } from '../table/check.ts';
 import type { Target, TargetExtent } from '../target/target.ts';
 import type { LoadedLine } from './table.ts';
 
@@ -116,23 +117,66 @@ export function devicesOfExtents({ target, stretches }: LoadedLine): DeviceRefer
   return devices;
 }
 
-/** A target must say where I/O goes, by stretches that cover it or by a hook. */
-export function checkMaps(lines: readonly LoadedLine[]): void {
-  for (const { line, target, type } of lines) {
-    const place = { line: line.line, word: 2 };
+/** A stripe of a flush is counted in 12 bits (assembly/down/dispatch-bio.ts). */
+const STRIPES_MAX = 4096;
+
+/**
+ * A target must say where I/O goes, by stretches that cover it or by a hook, on devices that its table has opened. What is
+ * wrong here would be an I/O to the wrong place later, or an assertion of the core.
+ */
+export function checkMaps(lines: readonly LoadedLine[], devices: readonly DeviceReference[], tableType: DeviceType): void {
+  for (const { line, target, type, stretches } of lines) {
     const fail = (text: string, detail: string): never => {
-      throw new RqdmTableError(`target type ${type.name} ${text}`, { detail, place });
+      throw new RqdmTableError(`target type ${type.name} ${text}`, { detail, place: { line: line.line, word: 2 } });
     };
+    for (const { device } of stretches) checkOpened(device, devices, fail);
     if (target.prepMap) continue;
-    if (!target.extents?.length) fail('maps nothing', 'expected extents or a prepMap hook');
+    const { extents = [] } = target;
+    if (extents.length === 0) fail('maps nothing', 'expected extents or a prepMap hook');
+    if (tableType === 'request' && (extents.length > 1 || extents[0]?.kind === 'striped')) {
+      fail('splits requests', 'expected one extent, or a table of bios');
+    }
     let end = 0;
-    for (const { start, length, kind, device, stripes, chunkSectors } of target.extents ?? []) {
-      if (start !== end || !(length > 0)) fail('leaves a gap', `expected an extent that starts at ${end}, got ${start}`);
-      if (kind === 'device' && !device) fail('maps nothing', 'an extent of kind device names none');
-      if (kind === 'striped' && !(stripes?.length && chunkSectors))
-        fail('maps nothing', 'a striped extent needs stripes and chunkSectors');
-      end += length;
+    for (const extent of extents) {
+      // a length may be beyond what a double holds exactly, as a line's may (2^63 bytes)
+      if (extent.start !== end || !Number.isInteger(extent.length) || extent.length < 1) {
+        fail('leaves a gap', `expected an extent that starts at ${end}, got ${extent.start}`);
+      }
+      checkExtent(extent, devices, fail);
+      end += extent.length;
     }
     if (end !== line.lengthSectors) fail('leaves a gap', `its extents end at ${end}, its line at ${line.lengthSectors}`);
   }
+}
+
+type Fail = (text: string, detail: string) => never;
+
+function checkExtent(extent: TargetExtent, devices: readonly DeviceReference[], fail: Fail): void {
+  const { kind, device, offset = 0, stripes = [], chunkSectors } = extent;
+  if (!Object.hasOwn(KINDS, kind))
+    fail('maps nothing', `expected a kind of extent (${Object.keys(KINDS).join(', ')}), got ${kind}`);
+  if (kind === 'device') {
+    if (!device) fail('maps nothing', 'an extent of kind device names none');
+    else checkStart(device, offset, devices, fail);
+  }
+  if (kind !== 'striped') return;
+  if (stripes.length === 0 || !isWhole(chunkSectors, 1, 0xffff_ffff)) {
+    fail('maps nothing', 'a striped extent needs stripes and chunkSectors');
+  }
+  if (stripes.length > STRIPES_MAX) fail('has too many stripes', `expected at most ${STRIPES_MAX}, got ${stripes.length}`);
+  for (const stripe of stripes) checkStart(stripe.device, stripe.offset, devices, fail);
+}
+
+function checkStart(device: DeviceReference, offset: number, devices: readonly DeviceReference[], fail: Fail): void {
+  checkOpened(device, devices, fail);
+  if (!isWhole(offset, 0)) fail('maps nothing', `expected an offset in sectors, got ${offset}`);
+}
+
+function checkOpened(device: DeviceReference, devices: readonly DeviceReference[], fail: Fail): void {
+  if (devices.some(({ id }) => id === device.id)) return;
+  fail('names a device of another table', `${device.word}: expected one that its context's getDevice returned`);
+}
+
+function isWhole(value: number | undefined, least: number, most: number = Number.MAX_SAFE_INTEGER): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
 }

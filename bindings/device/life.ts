@@ -15,7 +15,7 @@ import {
   SETTING_BIOS,
 } from '../../assembly/abi.ts';
 import { publishState } from '../channels.ts';
-import { RqdmError } from '../errors.ts';
+import { RqdmError, RqdmTableError } from '../errors.ts';
 import { checkReplacement, checkTypeChange, type DeviceType } from '../table/check.ts';
 import type { MappedDevice } from './device.ts';
 import { interrupted } from './event-counter.ts';
@@ -278,8 +278,9 @@ export class DeviceLife {
     try {
       live.restack();
     } catch (error) {
-      // a stretch that lies outside of its device by now (its I/O fails there), or a target that will not: the limits stay
-      this.#services.log(`${this.#device.name}: ${error instanceof Error ? error.message : String(error)}`);
+      // a stretch that lies outside of its device by now: its I/O fails there. Or a target that will not. The limits stay
+      const isOutside = error instanceof RqdmTableError;
+      if (!isOutside) this.#services.log(`${this.#device.name}: ${error instanceof Error ? error.message : String(error)}`);
       return;
     }
     live.rewriteExtents();

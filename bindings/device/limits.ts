@@ -22,7 +22,7 @@ export interface MapperLimits {
   readonly arenaBytes: number;
 }
 
-export const LIMITS_DEFAULT: MapperLimits = {
+const LIMITS_DEFAULT: MapperLimits = {
   devices: 128,
   bios: 32768,
   requests: 16384,

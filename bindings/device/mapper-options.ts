@@ -26,7 +26,7 @@ export interface MapperOptions {
 }
 
 export interface CreateOptions {
-  /** 1 to 127 bytes, no `/`; not `.`, `..` or `control`. */
+  /** 1 to 127 bytes, no `/`. */
   readonly name: string;
   /** At most 128 bytes. Default: none. */
   readonly uuid?: string;

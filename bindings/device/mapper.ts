@@ -35,9 +35,8 @@ import { checkElevator, QueueSettings } from './queue-settings.ts';
 import { DeviceRegions, RegionMemory } from './regions.ts';
 import { checkLoop, devicesAbove, restackAbove } from './stack.ts';
 import type { LoadedTable, TableHost } from './table.ts';
+import type { TraceBatch } from './tracer.ts';
 import { Transfers } from './transfers.ts';
-
-export type { CreateOptions, MapperOptions, OpenOptions } from './mapper-options.ts';
 
 /** What a device may ask of its mapper. */
 export interface MapperServices {
@@ -88,6 +87,7 @@ export class DeviceMapper implements AsyncDisposable {
     this.time = options.time ?? new RealTime();
     this.#pump = new Pump(this.#core, this.#arena, this.time);
     this.#pump.tracer.attach(this, (id) => this.#byId[id]?.number ?? '?');
+    this.#pump.failures.attach(options.log, (id) => this.#byId[id]);
     this.multipath.queueIfNoPathTimeoutSecs = options.queueIfNoPathTimeoutSecs ?? 0;
     this.#targets = new TargetRegistry(builtInTargets(this.#selectors, this.#handlers, this.multipath));
     this.#extents = new ExtentPool(this.limits.extents);
@@ -263,9 +263,14 @@ export class DeviceMapper implements AsyncDisposable {
     this.#handlers.registerHandler(type);
   }
 
-  /** The devices that its ports name are an array's from now on, for hardware handlers that know its states. */
+  /** Hardware handlers find this array behind the words that it names as its ports. */
   addArray(array: ArrayModel): void {
     this.#handlers.addArray(array);
+  }
+
+  /** The hardware handler that is attached to a backing device; undefined: none. */
+  hardwareHandlerOf(device: BackingView): string | undefined {
+    return device instanceof BackingDevice ? this.#handlers.attachedTo(device)?.name : undefined;
   }
 
   /** Makes the paths of words with `switch=NAME` fail, or mends them. */
@@ -330,6 +335,14 @@ export class DeviceMapper implements AsyncDisposable {
     const { events, next, lost } = this.#core.readTrace(from);
     const named = events.map((event) => ({ ...event, device: this.#byId[event.device]?.number ?? '?' }));
     return { events: named, next, lost };
+  }
+
+  /**
+   * Every event of all devices from now on, in batches, when the core has been left. Costs nothing while nobody listens.
+   * Returns what ends it. What `listen` throws goes to the process.
+   */
+  traceEvents(listen: (batch: TraceBatch) => void): () => void {
+    return this.#pump.tracer.listen(listen);
   }
 
   /** Bytes of the core's memory in use, and of one bio, one request (or clone), one device. */

@@ -127,17 +127,11 @@ function badString(code: string): RqdmError {
 }
 
 function checkName(name: string): void {
-  const isBad =
-    name === '' ||
-    Buffer.byteLength(name) > NAME_BYTES_MAX ||
-    name.includes('/') ||
-    name === '.' ||
-    name === '..' ||
-    name === 'control';
+  const isBad = name === '' || Buffer.byteLength(name) > NAME_BYTES_MAX || name.includes('/');
   if (!isBad) return;
   throw new RqdmError(
     'ERR_RQDM_NAME',
-    `${JSON.stringify(name)} cannot name a device: expected 1 to ${NAME_BYTES_MAX} bytes without "/", and not ".", ".." or "control"`,
+    `${JSON.stringify(name)} cannot name a device: expected 1 to ${NAME_BYTES_MAX} bytes without "/"`,
     { errno: 'EINVAL' },
   );
 }

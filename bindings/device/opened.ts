@@ -1,6 +1,7 @@
 // Devices that tables name: backing ones by their words, mapped ones by name or number.
 import {
   DEVICE_BACKING,
+  FIGURE_PATH_IN_FLIGHT,
   SETTING_BIOS,
   SETTING_DEPTH,
   SETTING_FILLS,
@@ -12,6 +13,7 @@ import {
 import type { Core } from '../core/core.ts';
 import type { Path } from '../path/path.ts';
 import type { DeviceReference, PathLimits } from '../path/reference.ts';
+import { type DiskStats, readDiskStats } from './disk-stats.ts';
 import { type DeviceQueue, type QueueOwner, QueueSettings } from './queue-settings.ts';
 import { checkedLimits, completed } from './stacked-limits.ts';
 
@@ -35,11 +37,21 @@ export interface BackingView {
   readonly number: string;
   readonly sizeBytes: number;
   readonly isReadOnly: boolean;
+  /** It takes requests; one that takes bios only has no queue of its own. */
+  readonly isRequestStackable: boolean;
   /** Tables that use it, and one more while it is attached. */
   readonly holders: number;
   /** As they are now. */
   readonly limits: PathLimits;
   readonly queue: DeviceQueue;
+  /** How the kernel would call it: `sda`, or the word. */
+  readonly blockName: string;
+  /** I/Os that it has been given and has not answered. */
+  readonly inFlight: number;
+  /** Those of them that write. Counted when asked for. */
+  readonly writesInFlight: number;
+  /** The columns of `/sys/block/X/stat`. A copy of now. */
+  diskStats(): DiskStats;
 }
 
 /** Bio records that one device may hold: half of all, so that a held device leaves the others room. */
@@ -79,10 +91,12 @@ export class BackingDevice implements OpenedDevice, BackingView {
   readonly queue: QueueSettings;
   holders = 0;
   readonly #ownLimits: Partial<PathLimits>;
+  readonly #core: Core;
 
   /** Throws ERR_RQDM_LIMIT while the pools have no reserve for one more. */
   constructor(core: Core, path: Path, options: BackingOptions) {
     const { id, word } = options;
+    this.#core = core;
     this.id = id;
     this.number = options.number;
     this.word = word;
@@ -141,5 +155,16 @@ export class BackingDevice implements OpenedDevice, BackingView {
   }
   get isReadOnly(): boolean {
     return this.path.isReadOnly;
+  }
+  get inFlight(): number {
+    return this.#core.figures(this.id)[FIGURE_PATH_IN_FLIGHT] as number;
+  }
+
+  get writesInFlight(): number {
+    return this.#core.exports.writesInFlight(this.id);
+  }
+
+  diskStats(): DiskStats {
+    return readDiskStats(this.#core, this.id);
   }
 }

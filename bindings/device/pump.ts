@@ -14,6 +14,7 @@ import {
   HEADER_ANSWER_COUNT,
   HEADER_COMPLETE,
   HEADER_COMPLETE_COUNT,
+  HEADER_FAILURE_COUNT,
   HEADER_FILL,
   HEADER_FILL_COUNT,
   HEADER_ISSUE,
@@ -40,6 +41,7 @@ import {
   WANT_MAP,
   WANT_PREP_MAP,
   WANT_RELEASE,
+  WANT_RUN,
 } from '../../assembly/abi.ts';
 import type { Core } from '../core/core.ts';
 import { RqdmError } from '../errors.ts';
@@ -49,6 +51,7 @@ import type { Arena } from './arena.ts';
 import { Bounce } from './bounce.ts';
 import { callApart } from './call-apart.ts';
 import { Decisions, type TargetSlot } from './decisions.ts';
+import { FailureLog } from './failure-log.ts';
 import { Submissions } from './submissions.ts';
 import { Tracer } from './tracer.ts';
 
@@ -75,6 +78,7 @@ export class Pump implements PathSink {
   readonly arena: Arena;
   readonly time: Time;
   readonly tracer: Tracer;
+  readonly failures: FailureLog;
   /** Paths by device id. */
   readonly paths: (Path | undefined)[] = [];
   /** Targets by the number in their extents. */
@@ -112,6 +116,7 @@ export class Pump implements PathSink {
     this.arena = arena;
     this.time = time;
     this.tracer = new Tracer(core);
+    this.failures = new FailureLog(core, time);
     this.turn = time.turn(() => this.drive());
     this.#timer = time.timer(() => {
       this.#timerAt = 0;
@@ -126,9 +131,10 @@ export class Pump implements PathSink {
     const requests = core.answerCapacity; // all request records there are
     this.#issueWords = core.ringWords(HEADER_ISSUE, requests, ISSUE_BYTES);
     this.#issueDoubles = core.ringDoubles(HEADER_ISSUE, requests, ISSUE_BYTES);
-    this.#segments = core.ringWords(HEADER_SEGMENT, bios, SEGMENT_BYTES);
+    // as `initialise` lays them out: a range of a discard takes two; what is to be zeroed, fillsMax of record/fill.ts
+    this.#segments = core.ringWords(HEADER_SEGMENT, 2 * bios, SEGMENT_BYTES);
     this.#completeWords = core.ringWords(HEADER_COMPLETE, bios, COMPLETE_BYTES);
-    this.#fillWords = core.ringWords(HEADER_FILL, bios, FILL_BYTES);
+    this.#fillWords = core.ringWords(HEADER_FILL, bios + (bios >>> 1) + 1, FILL_BYTES);
   }
 
   // ---- settlers ---------------------------------------------------------------------------------------
@@ -299,13 +305,14 @@ export class Pump implements PathSink {
       const now = this.time.now();
       const want = exports.run(now);
       if (this.tracer.isOn) this.tracer.drain();
+      if (header[HEADER_FAILURE_COUNT] !== 0) this.failures.tell();
       if (want === 0) return;
       if (want & WANT_ALARM) this.#hasAlarm = true;
       if (want & WANT_FILL) this.#fill();
       if (want & WANT_COMPLETE) this.#complete();
       if (want & ASKS) this.#decide(want, now);
       if (want & WANT_ISSUE) this.#issue();
-      if (!(want & ASKS) && header[HEADER_ANSWER_COUNT] === 0) return;
+      if (!(want & (ASKS | WANT_RUN)) && header[HEADER_ANSWER_COUNT] === 0) return;
     }
   }
 
@@ -410,6 +417,8 @@ export class Pump implements PathSink {
     this.#timer.clear();
     for (const settler of this.#settlers) settler?.poison(error);
     this.#submissions.clear();
+    // nothing drives any more: who waits for something to come true must hear of it here
+    for (const look of this.#watchers) look();
   }
 
   /** Throws if the core has failed. */

@@ -375,6 +375,7 @@ export class QueueSettings implements DeviceQueue {
 const SWITCHES: Readonly<Record<string, number>> = {
   kernel_plug_order: abi.SETTING_KERNEL_PLUG_ORDER,
   pull_early: abi.SETTING_PULL_EARLY,
+  issue_in_turn: abi.SETTING_IN_TURN,
 };
 
 interface Attribute {
@@ -422,4 +423,8 @@ const ATTRIBUTES: Readonly<Record<string, Attribute>> = {
     set: (queue, value) => queue.setSwitch('kernel_plug_order', value),
   },
   pull_early: { get: (queue) => queue.getSwitch('pull_early'), set: (queue, value) => queue.setSwitch('pull_early', value) },
+  issue_in_turn: {
+    get: (queue) => queue.getSwitch('issue_in_turn'),
+    set: (queue, value) => queue.setSwitch('issue_in_turn', value),
+  },
 };

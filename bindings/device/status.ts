@@ -35,6 +35,11 @@ export function meaningOf(status: number): StatusMeaning {
   return MEANINGS.get(status) ?? { code: 'EIO', reason: `unknown status ${status}` };
 }
 
+/** The POSIX name of a `STATUS_` in `IoBatch.statuses`, such as `EIO`; `ok` for STATUS_OK. */
+export function statusName(status: number): string {
+  return status === abi.STATUS_OK ? 'ok' : meaningOf(status).code;
+}
+
 const NAMES: ReadonlyMap<number, IoOperation> = new Map([
   [abi.OPERATION_READ, 'read'],
   [abi.OPERATION_WRITE, 'write'],

@@ -7,7 +7,7 @@ import { type RqdmError, RqdmTableError } from '../errors.ts';
 import type { DeviceReference } from '../path/reference.ts';
 import { type ConstructedLine, checkLine, type DeviceType, decideType } from '../table/check.ts';
 import { kernelLogLines } from '../table/kernel-log.ts';
-import { parseTable, type TableLine } from '../table/parse.ts';
+import { exactRange, parseTable, type TableLine } from '../table/parse.ts';
 import { printTable, quoteWord } from '../table/print.ts';
 import type { TargetRegistry } from '../target/registry.ts';
 import type { Target, TargetEvent } from '../target/target.ts';
@@ -102,6 +102,8 @@ export class LoadedTable {
   readonly lines: readonly LoadedLine[];
   readonly type: DeviceType;
   readonly sizeSectors: number;
+  /** The same, exactly where it is beyond 2^53. */
+  readonly exactSectors: bigint;
   /** Exact size in bytes: less than `sizeSectors` * 512 where every device has the same odd end. */
   readonly sizeBytes: number;
   readonly isReadOnly: boolean;
@@ -135,6 +137,8 @@ export class LoadedTable {
     this.isReadOnly = isReadOnly;
     const last = (lines.at(-1) as LoadedLine).line;
     this.sizeSectors = last.startSector + last.lengthSectors;
+    const [start, length] = exactRange(last);
+    this.exactSectors = start + length;
     this.sizeBytes = exactSize(lines, this.sizeSectors);
     this.#extents = lines.flatMap((loaded) => extentsOf(loaded));
     // taken here, so that a table which has been loaded can also go live
@@ -194,7 +198,7 @@ export class LoadedTable {
       // limits are told of at the first load and at each swap, as the kernel does
       const warn: WarningSink = options.type === undefined ? (line) => host.kernelLog(line) : () => {};
       const stacked = stackTable(lines, host, warn);
-      checkMaps(lines);
+      checkMaps(lines, devices, decided);
       checkLevel(devices);
       table = new LoadedTable(host, lines, devices, decided, stacked, timers, isReadOnly);
       return table;
@@ -389,8 +393,8 @@ export class LoadedTable {
       names === 'number' ? device.number : (quoteWord(device.word) ?? device.word);
     return printTable(
       this.lines.map(({ line, target, type }) => ({
-        startSector: line.startSector,
-        lengthSectors: line.lengthSectors,
+        startSector: exactRange(line)[0],
+        lengthSectors: exactRange(line)[1],
         target: type.name,
         text: guarded(this.#host, type.name, 'status', () => expectText(target.status(kind, name))),
       })),

@@ -1,6 +1,16 @@
-// Events of the core's trace ring for those who have subscribed to channels. Asked before and after each drive of the pump.
+// Events of the core's trace ring for those who have subscribed to channels, or listen to a mapper. Asked before and after
+// each drive of the pump.
 import { type BatchEvent, hasBatchSubscribers, publishBatch } from '../channels.ts';
 import type { Core, TraceEvent } from '../core/core.ts';
+import { RqdmError } from '../errors.ts';
+
+/** What one run of the core brought. */
+export interface TraceBatch {
+  /** In order, all devices together. */
+  readonly events: readonly BatchEvent[];
+  /** Events that the ring (`limits.traceRecords`) had no room for, before the last of these. */
+  readonly lost: number;
+}
 
 export class Tracer {
   isOn = false;
@@ -9,6 +19,7 @@ export class Tracer {
   #numberOf: (device: number) => string = String;
   #next = 0;
   #events: TraceEvent[] = [];
+  readonly #listeners: Set<(batch: TraceBatch) => void> = new Set();
   #lost = 0;
 
   constructor(core: Core) {
@@ -21,9 +32,21 @@ export class Tracer {
     this.#numberOf = numberOf;
   }
 
+  /** Gives `listen` every event from now on, until what is returned is called. Throws ERR_RQDM_LIMIT without a ring. */
+  listen(listen: (batch: TraceBatch) => void): () => void {
+    if (this.#core.capacities.traceRecords === 0) {
+      throw new RqdmError('ERR_RQDM_LIMIT', 'there is no room for a trace: expected limits.traceRecords above 0');
+    }
+    // each call is a listener of its own, the same function twice too
+    const own = (batch: TraceBatch): void => listen(batch);
+    this.#listeners.add(own);
+    this.look();
+    return () => this.#listeners.delete(own);
+  }
+
   /** Before a drive: the ring runs while somebody listens. */
   look(): void {
-    const isWanted = hasBatchSubscribers() && this.#core.capacities.traceRecords > 0;
+    const isWanted = (this.#listeners.size > 0 || hasBatchSubscribers()) && this.#core.capacities.traceRecords > 0;
     if (isWanted === this.isOn) return;
     this.isOn = isWanted;
     this.#core.setPublishing(isWanted);
@@ -43,10 +66,15 @@ export class Tracer {
   publish(): void {
     this.drain();
     if (this.#events.length === 0) return;
-    const events: BatchEvent[] = this.#events.map((event) => ({ ...event, device: this.#numberOf(event.device) }));
+    const events: BatchEvent[] = this.#events.map((event) => ({
+      ...event,
+      device: this.#numberOf(event.device),
+      source: event.action === 'A' ? this.#numberOf(event.detail) : undefined,
+    }));
     const lost = this.#lost;
     this.#events = [];
     this.#lost = 0;
     publishBatch(this.#mapper, events, lost);
+    for (const listen of this.#listeners) listen({ events, lost });
   }
 }

@@ -26,7 +26,7 @@ import { type Judge, type Judges, ShareJudge } from './share-judge.ts';
 import { BYTE_MICROS, type WorkerPath } from './worker-path.ts';
 
 /** Slower than this on average: not on the main thread. */
-export const INLINE_MICROS = 200;
+const INLINE_MICROS = 200;
 const STALL_MICROS = 50_000;
 const RETURN_MICROS = INLINE_MICROS / 4;
 const RETURN_CALLS = 64;

@@ -92,3 +92,8 @@ export const STATUS_NAMES: readonly string[] = [...STATUS_OF_NAME.keys()];
 export function statusOfName(name: string): number | undefined {
   return STATUS_OF_NAME.get(name);
 }
+
+/** A number with which an I/O can fail: the core has 8 bits for it, and 0 is success. */
+export function isErrorStatus(status: number | undefined): status is number {
+  return Number.isInteger(status) && (status as number) > 0 && (status as number) <= 0xff;
+}

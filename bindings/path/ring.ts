@@ -37,7 +37,7 @@ export const CONTROL_READY = 5;
 export const CONTROL_SPIN = 6;
 const CONTROL_BYTES = 64;
 
-export const ENTRY_BYTES = 48;
+const ENTRY_BYTES = 48;
 export const ENTRY_WORDS = 12;
 export const ENTRY_POSITION = 0; // in doubles
 export const ENTRY_ID = 2; // in words from here on

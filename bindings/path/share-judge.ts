@@ -14,9 +14,9 @@
 // awake for the other.
 
 /** Fewer are not shared. */
-export const SHARED_ENTRIES_MIN = 16;
+const SHARED_ENTRIES_MIN = 16;
 /** What takes less in sum is not shared. */
-export const SHARED_MICROS_MIN = 60;
+const SHARED_MICROS_MIN = 60;
 
 /** Work of a row of batches after which a helper is wanted; less if one has been worth it before. */
 const WORTH_A_HELPER_MICROS = 20_000;

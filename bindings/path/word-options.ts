@@ -95,7 +95,7 @@ export interface WordOptions {
   controller?: number;
 }
 
-export const DEPTH_DEFAULT = 128;
+const DEPTH_DEFAULT = 128;
 
 const NAME = /^[A-Za-z0-9_.-]+$/;
 const NAME_EXPECTED = 'a name of letters, digits, _ . -';

@@ -8,7 +8,7 @@
 
 import { RqdmTableError } from '../errors.ts';
 import type { DeviceReference, Target, TargetType } from '../target/target.ts';
-import type { TableLine } from './parse.ts';
+import { exactRange, type TableLine } from './parse.ts';
 
 /** How a mapped device takes I/O. */
 export type DeviceType = 'bio' | 'request';
@@ -25,10 +25,10 @@ export interface ConstructedLine extends CheckedLine {
 }
 
 /**
- * End of the longest table, in sectors: 8 PiB, up to which every byte position is an exact number. (The kernel ends
- * at 2^63 bytes.)
+ * End of the longest table, in sectors: 2^63 bytes, as in the kernel. I/O reaches as far as byte positions are exact
+ * numbers, 8 PiB.
  */
-export const TABLE_SECTORS_MAX: number = 2 ** 44;
+export const TABLE_SECTORS_MAX: bigint = 2n ** 54n - 1n;
 
 const TYPE_NUMBERS: Readonly<Record<DeviceType, number>> = { bio: 1, request: 2 };
 
@@ -45,7 +45,8 @@ export function checkLine(
   const singleton = before.find((entry) => entry.type.isSingleton === true);
   if (singleton !== undefined) throw lineError(line, 2, `target type ${singleton.type.name} must appear alone in table`);
   if (line.lengthSectors === 0) throw lineError(line, 1, 'zero-length target', 'expected a length of at least 1 sector');
-  const end = line.startSector + line.lengthSectors;
+  const [start, length] = exactRange(line);
+  const end = start + length;
   if (end > TABLE_SECTORS_MAX)
     throw lineError(line, 1, 'too large device', `ends at sector ${end}, at most ${TABLE_SECTORS_MAX} are possible`);
   if (type === undefined) throw lineError(line, 2, `${line.target}: unknown target type`);
@@ -55,11 +56,16 @@ export function checkLine(
     throw lineError(line, 2, 'target type may not be included in a read-only table');
   checkImmutableMix(before, line, type);
   const previous = before.at(-1)?.line;
-  const expectedStart = previous === undefined ? 0 : previous.startSector + previous.lengthSectors;
-  if (line.startSector !== expectedStart) {
-    throw lineError(line, 0, 'Gap in table', `expected a line that starts at sector ${expectedStart}, got ${line.startSector}`);
+  const expectedStart = previous === undefined ? 0n : endOf(previous);
+  if (start !== expectedStart) {
+    throw lineError(line, 0, 'Gap in table', `expected a line that starts at sector ${expectedStart}, got ${start}`);
   }
   return type;
+}
+
+function endOf(line: TableLine): bigint {
+  const [start, length] = exactRange(line);
+  return start + length;
 }
 
 function checkImmutableMix(before: readonly CheckedLine[], line: TableLine, type: TargetType): void {

@@ -24,6 +24,14 @@ export interface TableLine {
   readonly words: readonly string[];
   /** Number of the line in the text, from 1. */
   readonly line: number;
+  /** Start and length in decimal digits, where one of them is no exact number: beyond 2^53. */
+  readonly exact?: readonly [start: string, length: string];
+}
+
+/** Start and length, exactly. */
+export function exactRange({ startSector, lengthSectors, exact }: TableLine): readonly [start: bigint, length: bigint] {
+  const [start, length] = exact ?? [startSector, lengthSectors];
+  return [BigInt(start), BigInt(length)];
 }
 
 /** The length word that stands for "all that the devices have". */
@@ -83,7 +91,14 @@ function parseLine(text: string, line: number): TableLine {
   const isWholeDevice = length === WHOLE_DEVICE;
   const lengthSectors = isWholeDevice ? 0 : readNumber(length, line, 1);
   if (target === undefined) throw formatError(line, WORDS_BEFORE_ARGUMENTS - 1, 'the name of a target', undefined);
-  return { startSector, lengthSectors, isWholeDevice, target, words: splitWords(text.slice(whole.length)), line };
+  const isExact = Number.isSafeInteger(startSector) && Number.isSafeInteger(lengthSectors);
+  const words = splitWords(text.slice(whole.length));
+  const parsed = { startSector, lengthSectors, isWholeDevice, target, words, line };
+  return isExact ? parsed : { ...parsed, exact: [digitsOf(start), isWholeDevice ? '0' : digitsOf(length)] };
+}
+
+function digitsOf(word: string): string {
+  return BigInt(word.replace('+', '')).toString();
 }
 
 /**

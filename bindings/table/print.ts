@@ -5,8 +5,8 @@
 
 /** A line to print. Sectors of 512 bytes; `text` is what the target's `status` returned. */
 export interface PrintedLine {
-  readonly startSector: number;
-  readonly lengthSectors: number;
+  readonly startSector: number | bigint;
+  readonly lengthSectors: number | bigint;
   readonly target: string;
   readonly text: string;
 }

@@ -16,6 +16,7 @@ const BENCHES: ReadonlyMap<string, () => Promise<Bench>> = new Map([
   ['file', async () => (await import('../bench/file.ts')).benchFile],
   ['claim', async () => (await import('../bench/claim.ts')).benchClaim],
   ['simulate', async () => (await import('../bench/simulate.ts')).benchSimulate],
+  ['control', async () => (await import('../bench/control.ts')).benchControl],
   ['memory', async () => (await import('../bench/memory.ts')).benchMemory],
 ]);
 
@@ -38,6 +39,7 @@ export function benchCommand(): Command {
         '  file      4 KiB reads and writes of a cached file, beside those of node:fs',
         '  claim     map after merge against merge after map, on slow paths',
         '  simulate  simulated I/Os a second, on one worker and on two; how fast traces are read',
+        '  control   a server through its socket: devices made and removed a second, status of a thousand devices',
         '  memory    bytes of a bio, a request with its clone, a device, the core; growth over ten million I/Os',
       ].join('\n'),
     )

@@ -29,7 +29,7 @@ Words, in sectors of 512 bytes:
   z:SECTOR:COUNT          write zeroes, likewise
   m:MILLISECONDS          wait
 
-A call plugs, so that its I/O merges, from three I/Os on. The exit status is 1 if any I/O failed or fell short.`;
+A call plugs, so that its I/O merges, from three I/Os on. The exit status is 1 if any read or write failed.`;
 
 export function ioCommand(): Command {
   return new Command('io')
@@ -39,7 +39,7 @@ export function ioCommand(): Command {
     .argument('<words...>', 'what to do')
     .option('-B, --buffered', 'one after the other, each waited for, as through a page cache')
     .option('-o, --completion-order', 'print in the order in which they ended')
-    .option('-q, --quiet', 'print only what failed')
+    .option('-q, --quiet', 'of reads and writes print only what failed')
     .option('-t, --times', 'say when each ended, in milliseconds since the start')
     .option('--priority <class[:level]>', 'realtime, best-effort or idle; levels 0 to 7', readPriority)
     .option('--cpu <number>', 'the CPU that it comes from, for io-affinity', readCpu)
@@ -56,7 +56,7 @@ export function ioCommand(): Command {
         ...(options.cpu === undefined ? {} : { cpu: options.cpu }),
       });
       process.stdout.write(resultText(results, options));
-      if (results.some(({ status }) => status !== 'ok' && !status.startsWith('short'))) process.exitCode = 1;
+      if (hasFailed(results)) process.exitCode = 1;
     });
 }
 
@@ -66,9 +66,18 @@ export function resultText(results: readonly IoResult[], options: Options): stri
   const lines = results.map((result) => ({ result, line: lineOf(result, () => number++, options.times === true) }));
   if (options.completionOrder) lines.sort((one, other) => one.result.ended - other.result.ended);
   return lines
-    .filter(({ result }) => !options.quiet || result.status !== 'ok')
+    .filter(({ result }) => !options.quiet || result.status !== 'ok' || !isTransfer(result))
     .map(({ line }) => `${line}\n`)
     .join('');
+}
+
+/** A read or write has failed: what the exit status tells. */
+export function hasFailed(results: readonly IoResult[]): boolean {
+  return results.some((result) => isTransfer(result) && result.status !== 'ok' && !result.status.startsWith('short'));
+}
+
+function isTransfer({ operation }: IoResult): boolean {
+  return operation === 'read' || operation === 'write';
 }
 
 const NAMES = { discard: 'discard', zeroes: 'zeroout', flush: 'fsync' } as const;

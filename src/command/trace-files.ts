@@ -20,6 +20,7 @@ import {
   UNSCALED,
 } from '../trace/transform.ts';
 import { findTarget, TARGETS } from '../trace/writer/registry.ts';
+import type { TargetFormat } from '../trace/writer/writer.ts';
 
 interface ReadOptions extends Omit<TraceOptions, 'operation' | 'skippedShareMax'> {
   readonly op?: 'read' | 'write';
@@ -134,18 +135,23 @@ async function pass(
   const target = findTarget(options.to);
   refuseTerminal(output, options.to);
   const trace = await openInput(input, options);
-  const batches = options.sort ? sorted(trace) : trace;
-  const written = await writeTrace(change({ batches, trace }), {
-    target,
-    output,
-    isStrict: options.strict === true,
-    name: input === '-' ? 'the trace' : input,
-    devices: () => trace.devices,
-    about: () => trace,
-    skipped: () => trace.skips.count,
-  });
-  sayTrouble(trace, false);
-  for (const loss of written.losses) say(loss);
+  try {
+    const batches = options.sort ? sorted(trace) : trace;
+    const written = await writeTrace(change({ batches, trace }), {
+      target,
+      output,
+      isStrict: options.strict === true,
+      name: input === '-' ? 'the trace' : input,
+      devices: () => trace.devices,
+      about: () => trace,
+      skipped: () => trace.skips.count,
+    });
+    sayTrouble(trace, false);
+    for (const loss of written.losses) say(loss);
+  } finally {
+    // standard input that nobody reads to its end would hold the process
+    await trace.close();
+  }
 }
 
 /** Bytes of a binary format are nothing to look at. */
@@ -257,7 +263,16 @@ async function mixTraces(inputs: string[], options: MixOptions): Promise<void> {
   const offsets = options.offset ?? [];
   if (offsets.length > inputs.length) throw new TraceError(`${offsets.length} offsets for ${inputs.length} traces`);
   const traces: Trace[] = [];
-  for (const input of inputs) traces.push(await openInput(input, options));
+  try {
+    for (const input of inputs) traces.push(await openInput(input, options));
+    await writeMix(traces, target, options);
+  } finally {
+    await Promise.all(traces.map((trace) => trace.close()));
+  }
+}
+
+async function writeMix(traces: readonly Trace[], target: TargetFormat, options: MixOptions): Promise<void> {
+  const offsets = options.offset ?? [];
   const names: string[] = [];
   const parts = traces.map((trace, i) => ({
     trace,

@@ -43,6 +43,8 @@ export interface ControlledDevice {
   readonly openCount: number;
   /** Bytes. */
   readonly size: number;
+  /** The best I/O for its storage, 512-byte sectors; 0: none is. */
+  readonly ioOptSectors: number;
   info(): ControlledInfo;
   load(text: string, options?: { readonly readOnly?: boolean }): void;
   clear(): void;

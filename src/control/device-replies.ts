@@ -23,7 +23,7 @@ export function informationOf(device: ControlledDevice, slot: TableSlot = 'live'
     openCount: info.openCount,
     eventNumber: info.eventNumber,
     targetCount: slot === 'live' ? info.targetCount : linesOf(device.table({ slot })).length,
-    readAheadSectors: READ_AHEAD_SECTORS,
+    readAheadSectors: Math.max(READ_AHEAD_SECTORS, 2 * device.ioOptSectors),
     sizeSectors: Math.ceil(device.size / SECTOR_BYTES),
   };
 }

@@ -75,6 +75,17 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function wrong(name: string, expected: string, value: unknown): ControlError {
-  const got = value === undefined ? 'nothing' : `${JSON.stringify(value)}`.slice(0, 60);
-  return new ControlError('EINVAL', `${name}: expected ${expected}, got ${got}`);
+  return new ControlError('EINVAL', `${name}: expected ${expected}, got ${shown(value)}`);
+}
+
+const SHOWN_LENGTH_MAX = 60;
+
+/** Enough of a value to be known again. Lists and objects may be deeper than a stack, so they are not written out. */
+function shown(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (isObject(value))
+    return `an object with ${Object.keys(value).slice(0, 3).join(', ') || 'nothing'}`.slice(0, SHOWN_LENGTH_MAX);
+  const text = JSON.stringify(typeof value === 'string' ? value.slice(0, SHOWN_LENGTH_MAX) : value);
+  return text.slice(0, SHOWN_LENGTH_MAX);
 }

@@ -213,6 +213,8 @@ function bytesBeforeEnd({ size, blockBytes }: Device, { sector, sectors }: Range
 }
 
 const INVALID: Outcome = { status: 'EINVAL' };
+/** What a block device answers that is read-only. */
+const READ_ONLY: Outcome = { status: 'EPERM' };
 
 /** As pread(2): what lies beyond the end is missing. */
 function readOf(device: Device, range: Range, options: Options): () => Promise<Outcome> {
@@ -233,6 +235,7 @@ function writeOf(
   return async () => {
     const bytes = bytesBeforeEnd(device, step);
     if (bytes === undefined) return INVALID;
+    if (device.isReadOnly) return READ_ONLY;
     if (bytes === 0) return { status: 'ENOSPC' };
     const data = Buffer.alloc(bytes, step.byte ?? 0);
     if (step.byte === undefined) fillWithNumbers(data, step.sector);
@@ -253,6 +256,7 @@ function erasureOf(device: Device, step: Erasure, options: Options): () => Promi
       return { status: 'ok' };
     }
     const [position, length] = [step.sector * SECTOR_BYTES, step.sectors * SECTOR_BYTES];
+    if (device.isReadOnly) return READ_ONLY;
     if (bytesBeforeEnd(device, step) !== length) return INVALID;
     if (step.kind === 'discard') {
       if (!device.canDiscard) return { status: 'EOPNOTSUPP' };

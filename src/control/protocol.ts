@@ -162,6 +162,19 @@ export interface TopologyReply {
     | null;
 }
 
+/** The reply to `block_attributes`. */
+export interface BlockAttributesReply {
+  readonly devices: readonly {
+    /** As in `/sys/block`. */
+    readonly blockName: string;
+    readonly number: string;
+    /** The name of a mapped device. */
+    readonly mappedName?: string;
+    /** Files below its folder, without the line's end. A name that ends in `/` is an empty folder. */
+    readonly attributes: Readonly<Record<string, string>>;
+  }[];
+}
+
 /** An I/O of the reply to `io`. */
 export interface IoResult {
   readonly operation: 'read' | 'write' | 'flush' | 'discard' | 'zeroes';
@@ -180,4 +193,41 @@ export interface IoResult {
 /** The reply to `io`: in the order in which they were asked for. */
 export interface IoReply {
   readonly results: readonly IoResult[];
+}
+
+/** A device in a trace. */
+export interface TraceDevice {
+  /** Of a mapped device its name, of a node the last part of it. */
+  readonly name: string;
+  /** It has no requests. */
+  readonly isBioBased: boolean;
+}
+
+/**
+ * An event: time (ns), device, action (a letter of blktrace), operation (`OPERATION_`), flags (`FLAG_`), sector, sectors,
+ * detail (of an end a negative errno, or 0); of a remap the device it came from, its sector there, and its bios (0: it is one itself).
+ */
+export type TracedEvent = readonly [
+  timeNs: number,
+  device: string,
+  action: string,
+  operation: number,
+  flags: number,
+  sector: number,
+  sectors: number,
+  detail: number,
+  source: string,
+  sourceSector: number,
+  bios: number,
+];
+
+/** The reply to `trace-read`. */
+export interface TraceReply {
+  readonly events: readonly TracedEvent[];
+  /** Events that there was no room for, since the last reply. */
+  readonly lost: number;
+  /** The trace has been stopped, and these are its last events. */
+  readonly isOver: boolean;
+  /** By `MAJOR:MINOR`, all that have been seen. */
+  readonly devices: Readonly<Record<string, TraceDevice>>;
 }

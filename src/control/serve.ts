@@ -3,6 +3,7 @@
 import { closeSync, openSync, readFileSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { DeviceMapper } from '../../bindings/index.ts';
 import { applyConfig, reapplyConfig } from './apply-config.ts';
+import { blockOperations } from './block-operations.ts';
 import { parseChecker } from './checker-options.ts';
 import { Checkers } from './checkers.ts';
 import { type Config, parseConfig } from './config.ts';
@@ -13,6 +14,8 @@ import { multipathOperations } from './multipath-operations.ts';
 import { deviceOperations } from './operations.ts';
 import { recordOperations } from './record-operations.ts';
 import { ControlServer } from './server.ts';
+import { traceOperations } from './trace-operations.ts';
+import { transferOperations } from './transfer-operations.ts';
 
 export interface ServeSettings {
   readonly socketPath: string;
@@ -50,8 +53,11 @@ export async function serve(settings: ServeSettings): Promise<void> {
   const operations = new Map([
     ...checkers.follow(deviceOperations(mapper, kernelLog)),
     ...multipathOperations(mapper, checkers),
+    ...blockOperations(mapper),
+    ...transferOperations(mapper),
     ...ioOperations(mapper),
     ...recordOperations(mapper, settings.allow),
+    ...traceOperations(mapper),
   ]);
   const server = new ControlServer({ operations, log: (line) => log.write(line) });
   const ended = untilEnd();

@@ -70,8 +70,8 @@ async function createDevice(call: Call, device: NewDevice): Promise<void> {
   const fields = { name, uuid, readOnly: device.isReadOnly, ...minor };
   const made = await call.ask<DeviceInformation>('create', 'create', fields, { name, uuid, ...number });
   if (device.lines.length > 0) await startDevice(call, device, made);
-  // a node of that name cannot be made: it is a folder
-  if (name === '.' || name === '..') {
+  // a node of that name cannot be made: something else is there
+  if (name === '.' || name === '..' || name === 'control') {
     call.complain(`A non-block device file at '/dev/mapper/${name}' is already present`);
   }
   await tellIfVerbose(call, { name });

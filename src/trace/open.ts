@@ -101,6 +101,7 @@ class TraceReading implements Trace, ReadContext {
   readonly #format: TraceFormat;
   #batches: AsyncGenerator<RecordBatch> | undefined;
   #isEnough = false;
+  #source: ByteSource | undefined;
 
   constructor(name: string, format: TraceFormat, sample: Sample, options: TraceOptions) {
     this.#name = name;
@@ -146,6 +147,8 @@ class TraceReading implements Trace, ReadContext {
 
   async close(): Promise<void> {
     this.#isEnough = true;
+    // a generator that was never asked for anything closes nothing by itself
+    this.#source?.close();
     await this.#batches?.return(undefined);
     this.#batches = undefined;
   }
@@ -158,6 +161,7 @@ class TraceReading implements Trace, ReadContext {
       else this.#choose(await this.#lookThroughFile(file), true);
     }
     const reader = this.#format.read(this);
+    this.#source = source;
     this.#batches = this.#read(source, head, reader);
   }
 

@@ -1,52 +1,15 @@
 // What a client may do to the control socket, by mistake or on purpose.
 
-import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Operation } from '../../src/control/connection.ts';
-import { LINE_BYTES_MAX, type Reply } from '../../src/control/protocol.ts';
+import { LINE_BYTES_MAX } from '../../src/control/protocol.ts';
 import { ControlServer } from '../../src/control/server.ts';
 import { ControlRoom } from '../support/control-room.ts';
+import { RawClient } from '../support/raw-client.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
-
-/** A client that says what it likes. */
-class RawClient {
-  readonly socket: Socket;
-  #text = '';
-  #taken = 0;
-
-  constructor(path: string) {
-    this.socket = connect({ path, allowHalfOpen: true });
-    this.socket.on('data', (data) => {
-      this.#text += data.toString();
-    });
-    this.socket.on('error', () => {});
-  }
-
-  get replies(): Reply[] {
-    return this.#text
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as Reply);
-  }
-
-  /** The next reply that has not been asked for yet. */
-  async next(): Promise<Reply> {
-    while (this.#text.split('\n').length - 1 <= this.#taken) await once(this.socket, 'data');
-    this.#taken += 1;
-    return JSON.parse(this.#text.split('\n')[this.#taken - 1] as string) as Reply;
-  }
-
-  say(line: string): void {
-    this.socket.write(`${line}\n`);
-  }
-
-  async closed(): Promise<void> {
-    if (!this.socket.closed) await once(this.socket, 'close');
-  }
-}
 
 const request = (id: number, op: string, fields: object = {}): string => JSON.stringify({ v: 1, id, op, ...fields });
 

@@ -130,7 +130,7 @@ test('the trace tells the way of each request, its return and its end', () => {
   const { driver, path, device } = twoRequests(true);
   const arrived = ['Q R 0+8', 'G R 0+8', 'P', 'Q R 8+8', 'M R 8+8', 'Q R 100+8', 'G R 100+8', 'U 2'];
   const went = ['I R 0+16', 'I R 100+8', 'D R 0+16', 'D R 100+8'];
-  const ended = ['C R 0+8', 'R R 8+8', 'C R 100+8', 'D R 8+8', 'C R 8+8'];
+  const ended = ['C R 0+8', 'R R 8+8', 'C R 100+8', 'I R 8+8', 'D R 8+8', 'C R 8+8'];
   assert.equal(driver.trace(device), [...arrived, ...went, ...ended]);
   const first = ['A R 0+16', 'D R 0+16', 'A R 100+8', 'D R 100+8', 'C R 0+16', 'C R 100+8'];
   assert.equal(driver.trace(path), [...first, 'A R 8+8', 'D R 8+8', 'C R 8+8']);

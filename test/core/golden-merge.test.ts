@@ -129,7 +129,7 @@ test('trace-merge-linear: bios of a bio-based device meet in the queue below', (
   const nullb0 = driver.backing(NULLB);
   const l = driver.bio({ extents: [{ device: nullb0, length: 4096, offset: 100 }] });
   driver.submit(iogen(l, 'r:0:8 r:8:8 r:16:8'));
-  assert.equal(driver.trace(l), ['Q R 0+8', 'Q R 8+8', 'Q R 16+8']);
+  assert.equal(driver.trace(l), ['Q R 0+8', 'Q R 8+8', 'Q R 16+8', 'C R 0+8', 'C R 8+8', 'C R 16+8']);
   const below = ['A R 100+8', 'Q R 100+8', 'P', 'A R 108+8', 'Q R 108+8', 'M R 108+8', 'A R 116+8', 'Q R 116+8', 'M R 116+8'];
   assert.equal(driver.trace(nullb0, 'APQMFDm'), [...below, 'D R 100+24']);
 });
@@ -145,7 +145,9 @@ test('trace-merge-linear: the halves of a bio that spans two extents meet again 
   });
   driver.submit(iogen(l2, 'r:24:16 r:40:8 r:48:8'));
   // the kernel maps each bio as it comes, the core all of a batch: their splits are the same
-  assert.equal(driver.trace(l2), ['Q R 24+16', 'Q R 40+8', 'Q R 48+8', 'X R 24+8']);
+  // the end of a bio that was split tells of its last part, as in the kernel
+  const ends = ['C R 32+8', 'C R 40+8', 'C R 48+8'];
+  assert.equal(driver.trace(l2), ['Q R 24+16', 'Q R 40+8', 'Q R 48+8', 'X R 24+8', ...ends]);
   assert.equal(driver.trace(nullb0, 'APQMFDm'), [
     ...['A R 1024+8', 'Q R 1024+8', 'P', 'A R 1032+8', 'Q R 1032+8', 'M R 1032+8'],
     ...['A R 1040+8', 'Q R 1040+8', 'M R 1040+8', 'A R 1048+8', 'Q R 1048+8', 'M R 1048+8', 'D R 1024+32'],

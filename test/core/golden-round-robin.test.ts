@@ -123,10 +123,8 @@ for (const [name, sectors] of [
   test(`trace-rr-batch-merge: bio-based, a ${name} batch is spread over the paths bio by bio`, () => {
     const multipath = new Multipath('bio', 2, 1);
     submit(multipath, sectors);
-    assert.equal(
-      multipath.driver.trace(multipath.m),
-      sectors.map((sector) => `Q R ${sector}+8`),
-    );
+    const all = (letter: string): string[] => sectors.map((sector) => `${letter} R ${sector}+8`);
+    assert.equal(multipath.driver.trace(multipath.m), [...all('Q'), ...all('C')]);
     for (const path of [0, 1]) {
       const own = sectors.filter((_, i) => i % 2 === path);
       const came = own.flatMap((sector) => [`A R ${sector}+8`, `Q R ${sector}+8`, `G R ${sector}+8`]);

@@ -8,7 +8,7 @@ const DISCARDS = [
   [abi.SETTING_MAX_DISCARD_SECTORS, 64],
   [abi.SETTING_MAX_WRITE_ZEROES_SECTORS, 32],
 ] as const;
-const { OPERATION_DISCARD: DISCARD, OPERATION_WRITE: WRITE, OPERATION_WRITE_ZEROES: ZEROES } = abi;
+const { OPERATION_DISCARD: DISCARD, OPERATION_READ: READ, OPERATION_WRITE: WRITE, OPERATION_WRITE_ZEROES: ZEROES } = abi;
 
 const places = (ios: readonly RawIo[]): string[] => ios.map(({ sector, sectors }) => `${sector}+${sectors}`);
 const named = (ios: readonly RawIo[]): string[] => ios.map(({ device, sector, sectors }) => `${device}: ${sector}+${sectors}`);
@@ -154,6 +154,59 @@ ranges('a stretch that takes discards or zeroes and not the other turns that one
     assert.equal([core.ended.get(0), core.ended.get(1)], statuses);
     core.assertIdle();
   }
+});
+
+ranges('a discard that a target ends with TARGET before it has chosen a device turns nothing off', () => {
+  const core = new RawCore();
+  core.backing(); // device 0 takes no discards
+  const path = core.backing([[abi.SETTING_MAX_DISCARD_SECTORS, 64]]);
+  const mapped = core.device(abi.DEVICE_BIO, [[abi.SETTING_MAX_DISCARD_SECTORS, 64]]);
+  core.map(mapped, abi.EXTENT_DEVICE, path, { hooks: abi.HOOK_PREP_MAP });
+  const kept: number[] = [];
+  core.choose = ({ id }) => {
+    kept.push(id);
+    return { verdict: abi.MAP_SUBMITTED };
+  };
+  const tag = core.submit({ device: mapped, operation: abi.OPERATION_DISCARD, sector: 0, sectors: 8 });
+  assert.ok(core.core.exports.finish(core.nowNs, kept[0]!, abi.STATUS_TARGET));
+  core.run();
+  assert.is(core.ended.get(tag), abi.STATUS_TARGET);
+  assert.is(core.core.figures(mapped)[abi.FIGURE_MAX_DISCARD_SECTORS], 64);
+  core.assertIdle();
+});
+
+ranges('a write with FUA that comes back takes no neighbour in', () => {
+  const core = new RawCore();
+  const path = core.backing([
+    [abi.SETTING_HAS_CACHE, 1],
+    [abi.SETTING_HAS_FUA, 1],
+    [abi.SETTING_DEPTH, 1],
+  ]);
+  const device = core.device(abi.DEVICE_REQUEST, [
+    [abi.SETTING_ELEVATOR, abi.ELEVATOR_MQ_DEADLINE],
+    [abi.SETTING_HAS_CACHE, 1],
+    [abi.SETTING_HAS_FUA, 1],
+  ]);
+  core.map(device, abi.EXTENT_DEVICE, path, { hooks: abi.HOOK_END_IO });
+  core.endings.push(abi.END_REQUEUE);
+  core.submit({ device, operation: WRITE, flags: abi.FLAG_FUA, sector: 48, sectors: 8 });
+  // takes the only credit when the write has failed
+  core.submit({ device, operation: READ, sector: 500, sectors: 8 });
+  core.answer(1, abi.STATUS_TRANSPORT);
+  core.submit({ device, operation: WRITE, sector: 56, sectors: 8 }, { device, operation: WRITE, sector: 40, sectors: 8 });
+  assert.equal(
+    core
+      .drain()
+      .map(({ operation, sector, sectors }) => [operation, sector, sectors])
+      .sort(),
+    [
+      [READ, 500, 8],
+      [WRITE, 40, 8],
+      [WRITE, 48, 8],
+      [WRITE, 56, 8],
+    ],
+  );
+  core.assertIdle();
 });
 
 ranges('a path that says TARGET and takes no discards any more turns them off above', () => {

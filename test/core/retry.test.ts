@@ -257,4 +257,16 @@ test('a bio-based device tries the whole bio again', () => {
   assert.equal([bio.status, bio.firstStatus], [STATUS_OK, STATUS_TRANSPORT]);
 });
 
+test('what a lowered limit splits again has not forgotten its first error', () => {
+  const { driver, device } = held(4, [END_DELAY_REQUEUE]);
+  const [bio] = driver.submit([{ device, sectors: 32 }]);
+  answer(driver, driver.issued[0], STATUS_TRANSPORT);
+  driver.configure(device, { maxSectors: 16 });
+  driver.drain();
+  assert.equal(ranges(driver), ['0+32', '0+16', '16+16']);
+  for (const io of driver.issued.slice(1)) answer(driver, io);
+  assert.equal([bio.status, bio.firstStatus], [STATUS_OK, STATUS_TRANSPORT]);
+  driver.assertIdle();
+});
+
 test.run();

@@ -4,9 +4,11 @@ import { getEventListeners } from 'node:events';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DeviceMapper, type IoBatch, type MappedDevice, type MapperOptions } from '../../bindings/index.ts';
+import type { TargetIo } from '../../bindings/target/target.ts';
 import { VirtualTime } from '../../bindings/time/virtual-time.ts';
 import { Issues } from '../support/issues.ts';
 import { poolFigures } from '../support/mapper-parts.ts';
+import { choose, type Probe, probeTarget } from '../support/probe-target.ts';
 import { isPending, rejection, turns, until } from '../support/promise-state.ts';
 import { pattern } from '../support/random.ts';
 
@@ -127,6 +129,30 @@ for (const what of ['close', 'suspend'] as const) {
     await bench.settle(ended);
   });
 }
+
+test('a batch whose signal goes off while it is handed over is rejected at once, its statuses left alone', async () => {
+  await using bench = new Bench();
+  const { mapper } = bench;
+  const controller = new AbortController();
+  const prepMap = (io: TargetIo, probe: Probe): number => {
+    controller.abort();
+    return choose(io, probe);
+  };
+  mapper.registerTarget(probeTarget('probe', { prepMap }));
+  const device = await mapper.createDevice({ name: 'd', table: '0 2048 probe mem:a?size=1M&delay=1ms' });
+  using lease = mapper.lease(512)!;
+  const batch: IoBatch = {
+    count: 1,
+    operations: new Uint8Array(1),
+    positions: new Float64Array(1),
+    lengths: new Uint32Array([512]),
+    addresses: new Uint32Array([lease.address]),
+    statuses: new Uint8Array([77]),
+  };
+  assert.is((await rejection(device.batch(batch, controller))).name, 'AbortError');
+  await bench.settle(device.close());
+  assert.is(batch.statuses[0], 77);
+});
 
 test('close does not wait for what was aborted before it was submitted', async () => {
   await using mapper = new DeviceMapper();

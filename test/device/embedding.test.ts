@@ -2,7 +2,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { DeviceMapper, getDefaultMapper } from '../../bindings/index.ts';
+import { DeviceMapper, getDefaultMapper, VirtualTime } from '../../bindings/index.ts';
 import { runProgram } from '../support/program.ts';
 import { rejection } from '../support/promise-state.ts';
 import { pattern } from '../support/random.ts';
@@ -78,6 +78,19 @@ test('mappers in one process have names, memories, arenas and ends of their own'
   assert.is(Buffer.compare(await other.read(0, 4096), pattern(0, 4096, 2)), 0);
   assert.is(second.getDevice('same'), other);
   assert.is(getDefaultMapper().getDevice('same'), undefined);
+});
+
+test('a mapper on the virtual clock of the library lives when its user moves the clock on', async () => {
+  const time = new VirtualTime();
+  await using mapper = new DeviceMapper({ time });
+  const device = await mapper.openDevice('sim:a?size=64K&service=5ms');
+  const startNs = time.now();
+  let length = 0;
+  void device.read(0, 512).then((bytes) => {
+    length = bytes.length;
+  });
+  await time.until(() => length > 0);
+  assert.equal([length, time.now() - startNs], [512, 5_000_000]);
 });
 
 test('one file under several mappers is one file', async () => {

@@ -2,10 +2,12 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { STATUS_AGAIN } from '../../assembly/abi.ts';
 import { DeviceMapper, type MappedDevice, RqdmIoError } from '../../bindings/index.ts';
 import { isPending, rejection, thrown, until } from '../support/promise-state.ts';
 import { pattern, Random } from '../support/random.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
+import { VirtualMapper } from '../support/virtual-mapper.ts';
 
 const test = suite('device: multipath');
 
@@ -72,6 +74,19 @@ for (const type of TYPES) {
     assert.is((await device.read(0, 512)).length, 512);
     assert.is(letters(device), 'F 1, A 0');
     assert.is(device.stats().delayedRequeues, 1);
+  });
+
+  test(`a path that asks to be asked again later is not failed, and has the request again after 100 ms (${type})`, async () => {
+    await using virtual = new VirtualMapper();
+    const device = await virtual.run(virtual.mapper.openDevice([ONE], { type }));
+    virtual.mapper.faultSwitches.get('one').fail(STATUS_AGAIN);
+    const read = device.read(0, 512);
+    await virtual.advance(250);
+    assert.is(letters(device), 'A 0');
+    assert.is(device.stats().delayedRequeues, 3);
+    virtual.mapper.faultSwitches.get('one').mend();
+    assert.is((await virtual.run(read)).length, 512);
+    assert.is(virtual.time.now() < 301e6, true);
   });
 
   test(`5. without a path the caller gets the last error and what was first, new I/O fails too (${type})`, async () => {

@@ -70,6 +70,21 @@ test('discards that touch are merged, and reach the path as one', async () => {
   );
 });
 
+test('a discard of more ranges than half of all bios reaches the path whole', async () => {
+  await using mapper = new DeviceMapper({ limits: { devices: 2, bios: 64, requests: 64 } });
+  const device = await mapper.openPlain('mem:a?size=64K&discard_segments=64&mode=inline');
+  await device.write(pattern(1, 65536), 0);
+  const places = Array.from({ length: 50 }, (_, index) => 1024 * index);
+  await Promise.all(places.map((position) => device.discard(position, 512)));
+  const read = await device.read(0, 65536);
+  for (const position of places)
+    assert.ok(
+      read.subarray(position, position + 512).every((byte) => byte === 0),
+      `at ${position}`,
+    );
+  assert.is(Buffer.compare(read.subarray(51_200), pattern(1, 65536).subarray(51_200)), 0);
+});
+
 test('a discard longer than a bio or than the arena takes nothing of the arena and is cut to the limits of the path', async () => {
   await using mapper = new DeviceMapper({ limits: { arenaBytes: 65536 } });
   using lease = mapper.lease(65536)!;

@@ -66,6 +66,21 @@ for (const name of ['run', 'submit'] as const) {
   });
 }
 
+test('a suspend that waits hears of a core that fails while a full ring is given to it', async () => {
+  const mapper = new DeviceMapper({ limits: { submits: 2 } });
+  const held = await mapper.openDevice('mem:a?size=64K&hang=a');
+  const other = await mapper.openDevice('mem:b?size=64K');
+  mapper.hangs.get('a').hang();
+  const reading = rejection(held.read(0, 512));
+  await turns();
+  const suspended = rejection(held.suspend());
+  await turns();
+  breakCore(mapper, 'submit');
+  const reads = [0, 1, 2, 3].map((i) => rejection(other.read(512 * i, 512)));
+  for (const error of await Promise.all([...reads, reading, suspended])) assert.is(error['code'], 'ERR_RQDM_CORE');
+  await mapper.close();
+});
+
 test('a batch is rejected, and so is one that has not been answered yet', async () => {
   using folder = new TemporaryFolder();
   const mapper = new DeviceMapper();

@@ -78,7 +78,9 @@ export class PlainElevator {
   // ---- merges: 3.1 to 3.5, 4.1, 4.2 ---------------------------------------------------------------------------------
 
   private isCompatible(request: PlainRequest, bio: PlainBio): boolean {
-    return request.operation === bio.operation && request.priority === (bio.flags & FLAG_PRIORITY_MASK) && !request.isNomerge;
+    // one with FUA is here only when it has come back
+    const isOpen = !request.isNomerge && !request.isFua;
+    return isOpen && request.operation === bio.operation && request.priority === (bio.flags & FLAG_PRIORITY_MASK);
   }
 
   private how(request: PlainRequest, bio: PlainBio): Merge | undefined {
@@ -227,7 +229,8 @@ export class PlainElevator {
   }
 
   private before({ operation, priority, bios }: PlainRequest): PlainRequest | undefined {
-    const isAlike = (one: PlainRequest): boolean => one.operation === operation && one.priority === priority && !one.isNomerge;
+    const isOpen = (one: PlainRequest): boolean => !one.isNomerge && !one.isFua;
+    const isAlike = (one: PlainRequest): boolean => one.operation === operation && one.priority === priority && isOpen(one);
     return this.find('endFiled', (one) => isAlike(one) && endOf(one) === bios[0].sector);
   }
 

@@ -293,7 +293,8 @@ export class PlainQueue {
   private end(request: PlainRequest): void {
     this.elevator.forget(request);
     this.free(request);
-    if (request.operation !== OPERATION_FLUSH) this.count(request.operation, 1, sectorsOf(request));
+    // one that asked for a flush counts as a write of nothing, beside the flush that was sent
+    this.count(request.operation, 1, request.operation === OPERATION_FLUSH ? 0 : sectorsOf(request));
     for (const bio of request.bios) this.endPart(bio, STATUS_OK);
   }
 

@@ -175,7 +175,7 @@ test('a switch fails all its paths and mends them', () =>
     assert.is(await status(one), STATUS_MEDIUM);
     left.mend();
     assert.equal([await status(one), await status(two)], [STATUS_OK, STATUS_OK]);
-    assert.throws(() => left.fail('gone'), /no status.*transport/);
+    for (const none of ['gone', 0, -1, 256, 1.5]) assert.throws(() => left.fail(none), /no status.*transport/);
   }));
 
 test('a path that was slow lets go of what it holds when it is closed', () =>

@@ -3,11 +3,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DeviceMapper, type MapperOptions, type PathLimits } from '../../bindings/index.ts';
+import { blockOperations } from '../../src/control/block-operations.ts';
 import { ControlClient } from '../../src/control/client.ts';
 import { ioOperations } from '../../src/control/io-operations.ts';
 import { KernelLog } from '../../src/control/kernel-log.ts';
 import { deviceOperations } from '../../src/control/operations.ts';
 import { ControlServer, type ControlServerOptions } from '../../src/control/server.ts';
+import { traceOperations } from '../../src/control/trace-operations.ts';
+import { transferOperations } from '../../src/control/transfer-operations.ts';
 import { dmsetup } from '../../src/dmsetup/dmsetup.ts';
 import { TemporaryFolder } from './temporary-folder.ts';
 
@@ -27,7 +30,13 @@ export class ControlRoom implements AsyncDisposable {
 
   private constructor(mapper: MapperOptions, server: Partial<ControlServerOptions>) {
     this.mapper = new DeviceMapper({ mode: 'inline', ...mapper, log: (line) => this.log.add(line) });
-    const operations = new Map([...deviceOperations(this.mapper, this.log), ...ioOperations(this.mapper)]);
+    const operations = new Map([
+      ...deviceOperations(this.mapper, this.log),
+      ...blockOperations(this.mapper),
+      ...transferOperations(this.mapper),
+      ...ioOperations(this.mapper),
+      ...traceOperations(this.mapper),
+    ]);
     this.server = new ControlServer({ operations, ...server });
   }
 

@@ -298,6 +298,8 @@ export class GoldenMachine {
     const sized: Readonly<Record<string, string>> = { I: 'rq_insert', D: 'rq_issue', m: 'rq_merge' };
     if (action in plain) return `${plain[action]}: ${name} ${letters} ${range} [iogen]`;
     if (action in sized) return `${sized[action]}: ${name} ${letters} ${sectors * 512} ${range} [iogen]`;
+    if (action === 'C' && this.driver.kindOf(device) === abi.DEVICE_BIO)
+      return `bio_complete: ${name} ${letters} ${range} [${detail}]`;
     if (action === 'C') return `rq_complete: ${name} ${letters} ${range} [${detail}]`;
     if (action === 'P') return 'plug: [iogen]';
     if (action === 'U') return `unplug: [iogen] ${detail}`;

@@ -81,7 +81,7 @@ test('a line without length is refused', () => {
 test('a line that ends beyond the longest device is refused', () => {
   assert.is(refusal('0 18446744073709551615 zero'), 'too large device');
   assert.is(refusal('0 36028797018963967 zero'), 'too large device');
-  assert.is(refusal(`0 ${TABLE_SECTORS_MAX + 1} zero`), 'too large device');
+  assert.is(refusal(`0 ${TABLE_SECTORS_MAX + 1n} zero`), 'too large device');
   assert.is(check(`0 ${TABLE_SECTORS_MAX} zero`).length, 1);
 });
 

@@ -4,9 +4,9 @@
 // A DISCARD of several ranges that touches the place fails as a whole, and nothing of it is done. The switch wins over
 // the rules. What is in flight when a switch is turned is answered as it comes.
 
-import { OPERATION_FLUSH } from '../../../assembly/abi.ts';
+import { OPERATION_FLUSH, STATUS_IOERR } from '../../../assembly/abi.ts';
 import { RqdmError } from '../../errors.ts';
-import { STATUS_NAMES, statusOfName } from '../errno.ts';
+import { isErrorStatus, STATUS_NAMES, statusOfName } from '../errno.ts';
 import { hasRanges, OPERATION_MASK, rangeSector, rangeSectors } from '../operation.ts';
 import type { PathSink } from '../path.ts';
 import { type OpenInner, WrapperPath } from '../wrapper-path.ts';
@@ -16,11 +16,13 @@ import type { ErrorRule } from './error-rule.ts';
 export class FaultSwitch {
   /** `STATUS_*` that all I/O ends with, or undefined while all is well. */
   failing: number | undefined;
+  /** Start and end of each stretch. */
+  #bad: readonly number[] = [];
 
   /** A name as in error rules, or a `STATUS_*`. Default `transport`: the cable is out. */
   fail(status: string | number = 'transport'): void {
     const number = typeof status === 'number' ? status : statusOfName(status);
-    if (number === undefined || number === 0) {
+    if (!isErrorStatus(number)) {
       throw new RqdmError('ERR_RQDM_ARGUMENT', `'${status}' is no status: expected one of ${STATUS_NAMES.join(', ')}`);
     }
     this.failing = number;
@@ -28,6 +30,22 @@ export class FaultSwitch {
 
   mend(): void {
     this.failing = undefined;
+  }
+
+  /** I/O that touches these sectors, first and last of each stretch, fails as a whole from now on; none: no more. */
+  setBadSectors(stretches: readonly { readonly first: number; readonly last: number }[]): void {
+    this.#bad = stretches.flatMap(({ first, last }) => [first, last + 1]);
+  }
+
+  /** Whether sectors `start` … `end` - 1 touch a bad one. */
+  isBad(start: number, end: number): boolean {
+    const bad = this.#bad;
+    for (let i = 0; i < bad.length; i += 2) if (end > (bad[i] as number) && start < (bad[i + 1] as number)) return true;
+    return false;
+  }
+
+  get hasBadSectors(): boolean {
+    return this.#bad.length > 0;
   }
 }
 
@@ -79,6 +97,10 @@ export class ErrorPath extends WrapperPath {
       this.sink.answer(id, this.#switch.failing, 0);
       return;
     }
+    if (this.#switch.hasBadSectors && this.#touchesBadSectors(operation, position, bytes)) {
+      this.sink.answer(id, STATUS_IOERR, 0);
+      return;
+    }
     const isRanged = hasRanges(operation, segments);
     const rule = isRanged
       ? this.#ruleForRanges(operation, segments, segmentTable, segmentIndex)
@@ -96,6 +118,10 @@ export class ErrorPath extends WrapperPath {
     this.#partial.set(id, { status: rule.status, goodSectors });
     // Paths leave segments beyond `bytes` alone.
     this.inner.issue(id, operation, position, goodSectors * 512, address, segments, segmentTable, segmentIndex);
+  }
+
+  #touchesBadSectors(operation: number, position: number, bytes: number): boolean {
+    return !isFlush(operation) && this.#switch.isBad(position / 512, (position + bytes) / 512);
   }
 
   /** The first rule that fits and whose turn it is. Each rule that fits counts the call. */

@@ -11,7 +11,7 @@
 
 import { STATUS_TIMEOUT } from '../../../assembly/abi.ts';
 import { RqdmError } from '../../errors.ts';
-import { STATUS_NAMES, statusOfName } from '../errno.ts';
+import { isErrorStatus, STATUS_NAMES, statusOfName } from '../errno.ts';
 import { pairsOf } from '../operation.ts';
 import type { PathSink } from '../path.ts';
 import { type OpenInner, WrapperPath } from '../wrapper-path.ts';
@@ -53,7 +53,7 @@ export class HangSwitch {
    */
   release(status?: string | number): void {
     const number = typeof status === 'string' ? statusOfName(status) : status;
-    if (status !== undefined && (number === undefined || number === 0)) {
+    if (status !== undefined && !isErrorStatus(number)) {
       throw new RqdmError('ERR_RQDM_ARGUMENT', `'${status}' is no status: expected one of ${STATUS_NAMES.join(', ')}`);
     }
     this.#isHanging = false;

@@ -153,12 +153,13 @@ class Dust implements Target {
     const block = readUnsigned(word);
     const blocks = Math.floor(this.device.sizeSectors / this.ioSectorsMax);
     if (block !== undefined && block <= blocks) return block;
-    return this.refuse(`selected block value out of range: expected 0 to ${blocks}, got "${word}"`);
+    return this.refuse('selected block value out of range', `expected 0 to ${blocks}, got "${word}"`);
   }
 
-  private refuse(text: string): never {
+  /** The log has the kernel's words alone, the error says more. */
+  private refuse(text: string, detail = ''): never {
     this.context.log(`dust: ${text}`);
-    throw new RqdmError('ERR_RQDM_MESSAGE', `dust: ${text}`);
+    throw new RqdmError('ERR_RQDM_MESSAGE', `dust: ${text}${detail === '' ? '' : `: ${detail}`}`);
   }
 
   private log(text: string): undefined {

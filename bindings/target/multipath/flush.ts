@@ -23,7 +23,7 @@
 //   30              14 13         0
 //   | number of map   | slot + 1  |
 
-import { STATUS_OK, STATUS_RESOURCE } from '../../../assembly/abi.ts';
+import { STATUS_AGAIN, STATUS_OK, STATUS_RESOURCE } from '../../../assembly/abi.ts';
 import type { TargetIo } from '../target.ts';
 import { END_DELAY_REQUEUE, END_DONE, END_REQUEUE, MAP_DELAY_REQUEUE, MAP_KILL, MAP_REMAPPED } from '../target.ts';
 import { type ExplainDesk, OUTCOME_SENT } from './explain.ts';
@@ -90,7 +90,8 @@ export class FlushDriver {
     if (slot === undefined || path === undefined) throw new Error(`flush ended that was never begun (context ${io.context})`);
     slot.path = undefined;
     const { status } = io;
-    const isFailing = status !== STATUS_OK && failsPath(status);
+    const isAskedAgain = status === STATUS_AGAIN && path.patience.lasts(io.nowNs);
+    const isFailing = status === STATUS_AGAIN ? !isAskedAgain : status !== STATUS_OK && failsPath(status);
     if (isFailing) this.machine.failPath(path);
     this.machine.end(path, io.bytes, io.issuedAtNs, io.nowNs);
     if (status === STATUS_OK) {
@@ -99,6 +100,7 @@ export class FlushDriver {
       this.close(slot, true);
       return END_DONE;
     }
+    if (isAskedAgain) return END_DELAY_REQUEUE;
     // A flush may be sent twice, so one of unknown fate is tried again too.
     if (isFailing && (this.machine.validPaths > 0 || this.machine.isHoldingIo())) {
       return status === STATUS_RESOURCE ? END_DELAY_REQUEUE : END_REQUEUE;

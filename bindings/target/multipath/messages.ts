@@ -18,6 +18,7 @@ export function handleMessage(machine: MultipathMachine, words: readonly string[
     throw new RqdmError(
       'ERR_RQDM_BUSY',
       `${machine.context.deviceName} is suspended: multipath takes no messages until it is resumed`,
+      { errno: 'EBUSY' },
     );
   }
   const [first = '', argument] = words;

@@ -9,7 +9,7 @@
 // With no path left I/O fails, or waits if `queue_if_no_path` is on. Flushes cover every write cache (flush.ts).
 // Hardware handlers initialise a group before it is used (group-initialisation.ts).
 
-import { OPERATION_FLUSH, OPERATION_WRITE, STATUS_AGAIN, STATUS_OK, STATUS_RESOURCE } from '../../../assembly/abi.ts';
+import { FLAG_NOWAIT, OPERATION_FLUSH, OPERATION_WRITE, STATUS_AGAIN, STATUS_OK, STATUS_RESOURCE } from '../../../assembly/abi.ts';
 import type { DeviceReference, Explanation, Target, TargetContext, TargetIo, TargetType } from '../target.ts';
 import { END_DELAY_REQUEUE, END_DONE, END_REQUEUE, MAP_DELAY_REQUEUE, MAP_KILL, MAP_REMAPPED } from '../target.ts';
 import { CacheLedgers } from './cache.ts';
@@ -130,7 +130,7 @@ class Multipath implements Target {
     const path = this.paths[io.context];
     // Also when it failed: parts of it may have been acknowledged.
     if (io.operation === OPERATION_WRITE) path.cache.dirty += 1;
-    const verdict = io.status === STATUS_OK ? END_DONE : this.judge(io.status, path);
+    const verdict = io.status === STATUS_OK ? END_DONE : this.judge(io, path);
     this.machine.end(path, io.bytes, io.issuedAtNs, io.nowNs);
     return verdict;
   }
@@ -141,9 +141,14 @@ class Multipath implements Target {
   }
 
   /** An error: does it fail the path, and may another path try? */
-  private judge(status: number, path: MultipathPath): number {
+  private judge(io: TargetIo, path: MultipathPath): number {
     const { machine } = this;
-    if (failsPath(status)) machine.failPath(path);
+    const { status } = io;
+    if (status === STATUS_AGAIN) {
+      if ((io.flags & FLAG_NOWAIT) !== 0) return END_DONE;
+      if (path.patience.lasts(io.nowNs)) return END_DELAY_REQUEUE;
+      machine.failPath(path);
+    } else if (failsPath(status)) machine.failPath(path);
     if (!isRetryable(status)) return END_DONE;
     // The last path: the caller gets the error that it ended with, not a made-up one.
     if (machine.validPaths === 0 && !machine.isHoldingIo()) return END_DONE;

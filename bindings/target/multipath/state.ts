@@ -3,6 +3,7 @@
 import type { DeviceReference } from '../target.ts';
 import type { CacheRecord } from './cache.ts';
 import type { HardwareHandler } from './hardware-handler/handler.ts';
+import { Patience } from './path-error.ts';
 import type { PathSelector, SelectorType } from './selector/selector.ts';
 
 /** One path of one group. The same device may be named twice: then there are two of these, with states of their own. */
@@ -18,6 +19,7 @@ export class MultipathPath {
   readonly cache: CacheRecord;
   /** Who prepares the device for I/O; undefined: nobody need. */
   readonly handler: HardwareHandler | undefined;
+  readonly patience: Patience = new Patience();
   isActive: boolean = true;
   failCount: number = 0;
 

@@ -89,7 +89,7 @@ class Switch implements Target {
   message(words: readonly string[]): string | undefined {
     const [first = '', ...mappings] = words;
     if (first.toLowerCase() !== 'set_region_mappings') {
-      return this.refuse(`Unrecognised message received: ${first} (expected set_region_mappings)`);
+      return this.refuse('Unrecognised message received.', `expected set_region_mappings, got "${first}"`);
     }
     if (mappings.length === 0) return this.refuse('set_region_mappings: expected at least one mapping');
     try {
@@ -101,9 +101,10 @@ class Switch implements Target {
     return undefined;
   }
 
-  private refuse(text: string): never {
+  /** The log has the kernel's words alone, the error says more. */
+  private refuse(text: string, detail = ''): never {
     this.context.log(`switch: ${text}`);
-    throw new RqdmError('ERR_RQDM_MESSAGE', `switch: ${text}`);
+    throw new RqdmError('ERR_RQDM_MESSAGE', `switch: ${text}${detail === '' ? '' : ` ${detail}`}`);
   }
 
   status(kind: 'info' | 'table', name: (device: DeviceReference) => string): string {

@@ -13,7 +13,7 @@ import {
   type RecordBatch,
 } from '../records.ts';
 import { SECTOR_BYTES } from '../text-fields.ts';
-import { deviceNumber } from './device-number.ts';
+import { deviceNumber, plainNumber } from './device-number.ts';
 import type { TargetFormat, TraceAbout, TraceWriter } from './writer.ts';
 
 type LineOf = (batch: RecordBatch, row: number, devices: readonly string[]) => string;
@@ -49,9 +49,9 @@ export const disksimTarget: TargetFormat = {
   operations: [],
   stepNs: 1,
   open: () =>
-    lines((batch, row) => {
+    lines((batch, row, devices) => {
       const time = decimal(batch.timeNs[row] as number, 1e6, 6);
-      return `${time} ${batch.device[row]} ${batch.sector[row]} ${batch.sectors[row]} ${isRead(batch, row) ? 1 : 0}\n`;
+      return `${time} ${plainNumber(devices, batch.device[row] as number)} ${batch.sector[row]} ${batch.sectors[row]} ${isRead(batch, row) ? 1 : 0}\n`;
     }),
 };
 
@@ -62,9 +62,9 @@ export const mqsimTarget: TargetFormat = {
   operations: [],
   stepNs: 1,
   open: () =>
-    lines((batch, row) => {
+    lines((batch, row, devices) => {
       const time = Math.floor(batch.timeNs[row] as number);
-      return `${time} ${batch.device[row]} ${batch.sector[row]} ${batch.sectors[row]} ${isRead(batch, row) ? 1 : 0}\n`;
+      return `${time} ${plainNumber(devices, batch.device[row] as number)} ${batch.sector[row]} ${batch.sectors[row]} ${isRead(batch, row) ? 1 : 0}\n`;
     }),
 };
 
@@ -75,9 +75,10 @@ export const spcTarget: TargetFormat = {
   operations: [],
   stepNs: 1000,
   open: () =>
-    lines((batch, row) => {
+    lines((batch, row, devices) => {
       const time = decimal(batch.timeNs[row] as number, 1e9, 6);
-      return `${batch.device[row]},${batch.sector[row]},${bytesOf(batch, row)},${isRead(batch, row) ? 'r' : 'w'},${time}\n`;
+      const unit = plainNumber(devices, batch.device[row] as number);
+      return `${unit},${batch.sector[row]},${bytesOf(batch, row)},${isRead(batch, row) ? 'r' : 'w'},${time}\n`;
     }),
 };
 

@@ -11,6 +11,7 @@ import {
   OPERATION_WRITE,
   type RecordBatch,
 } from '../records.ts';
+import { PLAIN_NUMBER } from './device-number.ts';
 
 /** What a target may be unable to carry. */
 export type Detail = 'flags' | 'stream' | 'response' | 'began' | 'device names';
@@ -139,6 +140,6 @@ export class CheckedWriter {
   }
 
   #hasNames(): boolean {
-    return this.#devices.some((name, number) => name !== String(number));
+    return this.#devices.some((name) => !PLAIN_NUMBER.test(name));
   }
 }
