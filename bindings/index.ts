@@ -76,6 +76,7 @@ export type { PlainDevice } from './device/plain.ts';
 export type { DeviceQueue, QueueValue } from './device/queue-settings.ts';
 export type { DeviceStats, Latency, PathStats } from './device/stats.ts';
 export { statusName } from './device/status.ts';
+export type { Submitter } from './device/submitter.ts';
 export type { TraceBatch } from './device/tracer.ts';
 export { type IoErrorDetails, type IoOperation, RqdmError, RqdmIoError, RqdmTableError } from './errors.ts';
 export type { MarginalOptions } from './multipathd/marginal.ts';

@@ -26,8 +26,13 @@ const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'bench',
-    summary: 'measure this machine: core, device, file, claim, control, memory or all',
+    summary: 'measure this machine: core, device, file, claim, simulate, control, memory or all',
     load: async () => (await import('./command/bench.ts')).benchCommand(),
+  },
+  {
+    name: 'simulate',
+    summary: 'a load on devices over modelled paths, on virtual time: which policy, for which trace, when what fails',
+    load: async () => (await import('./command/simulate.ts')).simulateCommand(),
   },
   {
     name: 'serve',

@@ -55,6 +55,19 @@ benches('core tells bios a second for three mixes', async () => {
   holdsNames(await quickly('core'), ['core.seq0', 'core.seq50', 'core.seq90']);
 });
 
+benches('simulate tells I/Os a second, of two workers over one, how fast traces are read and what a record takes', async () => {
+  const values = await quickly('simulate');
+  holdsNames(values, [
+    'simulate.wsrch.ssd2',
+    'simulate.min',
+    'simulate.workers2.ratio',
+    'read.blktrace',
+    'read.text',
+    'memory.resident-io',
+  ]);
+  assert.ok((values.get('memory.resident-io') as number) <= 64);
+});
+
 benches('device tells the mapped device beside the plain one', async () => {
   holdsNames(await quickly('device'), [
     'device.seq0',

@@ -13,6 +13,8 @@ const FOLDER = join(repositoryFolder(), 'examples');
 /** What each prints: one or two lines. */
 const EXPECTED: Readonly<Record<string, RegExp>> = {
   'batch.mjs': /^512 I\/Os, 0 failed, the bytes are right\nthey went as \d+ requests of \d+(\.\d+)? KiB on average\n$/,
+  'map-after-merge.mjs':
+    /^I\/Os a second, request-based over bio-based, round-robin \((real traces|synthetic loads)\)\n.*2 paths.*\n(\S.* × .* and [\d.]+\n){9}$/,
   'open-two-paths.mjs': /^64 of 64 blocks read back as written\n128 bios went as 16 requests, by path [1-9]\d* \+ [1-9]\d*\n$/,
   'own-selector.mjs':
     /^ten small writes and a large one: quick 10, wide 1\na small one while the quick path is out: quick 10, wide 2\n$/,

@@ -8,6 +8,7 @@ import { type DiskStats, readDiskStats } from './disk-stats.ts';
 import { DeviceIo } from './io.ts';
 import type { IoOptions, ReadOptions, WriteOptions, WriteZeroesOptions } from './io-options.ts';
 import type { MapperServices } from './mapper.ts';
+import { Submitter } from './submitter.ts';
 import type { TableHost } from './table.ts';
 
 export type {
@@ -120,6 +121,12 @@ export class MappedDevice extends ControlledDevice {
   /** Many I/Os over the arena, as one plug; resolves with how many failed (`batch.statuses` says which). */
   batch(batch: IoBatch, options?: BatchOptions): Promise<number> {
     return this.#io.batch(batch, options);
+  }
+
+  /** I/O without promises, at most `capacity` at a time: see `Submitter`. */
+  openSubmitter(capacity: number): Submitter {
+    this.assertOpen('openSubmitter');
+    return new Submitter(this.#services.pump, this.#io, capacity);
   }
 
   // ---- hooks that misbehave --------------------------------------------------------------------------------

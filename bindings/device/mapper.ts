@@ -283,6 +283,11 @@ export class DeviceMapper implements AsyncDisposable {
     return this.#registries.hangs;
   }
 
+  /** Models of storage and links that words of `sim:` name, and the devices behind those that are open. */
+  get models(): PathRegistries['models'] {
+    return this.#registries.models;
+  }
+
   // ---- plugs ------------------------------------------------------------------------------------------------
 
   /** What `submit` asks of devices is one plug, which ends with it, not with the turn of the event loop. */

@@ -46,7 +46,7 @@ import {
 import type { Core } from '../core/core.ts';
 import { RqdmError } from '../errors.ts';
 import type { Path, PathSink } from '../path/path.ts';
-import type { Time, Turn } from '../time/time.ts';
+import type { Time, Timer, Turn } from '../time/time.ts';
 import type { Arena } from './arena.ts';
 import { Bounce } from './bounce.ts';
 import { callApart } from './call-apart.ts';
@@ -104,7 +104,7 @@ export class Pump implements PathSink {
   #isDriving = false;
   #isWanted = false;
   readonly turn: Turn;
-  #cancelTimer: (() => void) | undefined;
+  readonly #timer: Timer;
   #timerAt = 0;
   #isTimerIdle = false;
   #hasAlarm = false;
@@ -118,6 +118,10 @@ export class Pump implements PathSink {
     this.tracer = new Tracer(core);
     this.failures = new FailureLog(core, time);
     this.turn = time.turn(() => this.drive());
+    this.#timer = time.timer(() => {
+      this.#timerAt = 0;
+      this.drive();
+    });
     this.#decisions = new Decisions(core, this.targets);
     this.#bounce = new Bounce(arena);
     this.#submissions = new Submissions(core, time, (tag) => {
@@ -400,14 +404,8 @@ export class Pump implements PathSink {
     if (at === this.#timerAt && isIdle === this.#isTimerIdle) return;
     this.#timerAt = at;
     this.#isTimerIdle = isIdle;
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
-    if (at === 0) return;
-    const fire = (): void => {
-      this.#timerAt = 0;
-      this.drive();
-    };
-    this.#cancelTimer = this.time.at(at, fire, { isIdle });
+    if (at === 0) this.#timer.clear();
+    else this.#timer.set(at, isIdle);
   }
 
   // ---- the end ----------------------------------------------------------------------------------------------------------
@@ -416,7 +414,7 @@ export class Pump implements PathSink {
     const why = cause instanceof Error ? cause.message : String(cause);
     const error = new RqdmError('ERR_RQDM_CORE', `the core has failed, this mapper can do nothing more: ${why}`, { cause });
     this.poisoned = error;
-    this.#cancelTimer?.();
+    this.#timer.clear();
     for (const settler of this.#settlers) settler?.poison(error);
     this.#submissions.clear();
     // nothing drives any more: who waits for something to come true must hear of it here

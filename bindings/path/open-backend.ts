@@ -30,7 +30,7 @@ export function openBackend(word: BackingWord, isReadOnly: boolean, memories: Me
   const storage = { logicalBlockBytes: block, physicalBlockBytes: block, isRotational: false, hasCache: false };
   const abilities = abilitiesOf(word);
   const sizeBytes = word.sizeBytes ?? 0;
-  if (word.kind === 'null' || word.keepsData === false) {
+  if (word.kind === 'null' || word.keepsData === false || word.model !== undefined) {
     const cacheKey = word.kind === 'null' ? `null:${sizeBytes}` : `sim:${word.name}`;
     const facts = factsOf(word, isReadOnly, { ...storage, sizeBytes, cacheKey });
     return { facts, description: { kind: 'null', sizeBytes, isReadOnly, abilities }, mayWait: false, release: () => {} };

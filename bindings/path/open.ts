@@ -22,12 +22,13 @@ import { HangPath, HangSwitches } from './fault/hang.ts';
 import { SeededRandom } from './fault/random.ts';
 import { TearPath } from './fault/tear.ts';
 import { InlinePath } from './inline-path.ts';
-import type { KnownPath } from './known-path.ts';
+import type { KnownPath, PathFacts } from './known-path.ts';
+import { ModelRegistry } from './model/registry.ts';
 import { type OpenedBackend, openBackend } from './open-backend.ts';
 import type { Path, PathMode, PathSink } from './path.ts';
 import type { PathPool } from './pool.ts';
 import type { SharedMemory } from './shared-memory.ts';
-import { SimulatedPath, serviceOfRule } from './simulated-path.ts';
+import { SimulatedPath, servedBy, serviceOfRule } from './simulated-path.ts';
 import { type BackingWord, parseBackingWord } from './word.ts';
 import { WorkerPath } from './worker-path.ts';
 import type { OpenInner } from './wrapper-path.ts';
@@ -38,10 +39,17 @@ export interface PathRegistries {
   readonly servers: Map<string, SerialServer>;
   readonly faultSwitches: FaultSwitches;
   readonly hangs: HangSwitches;
+  readonly models: ModelRegistry;
 }
 
 export function createPathRegistries(): PathRegistries {
-  return { memories: new MemoryRegistry(), servers: new Map(), faultSwitches: new FaultSwitches(), hangs: new HangSwitches() };
+  return {
+    memories: new MemoryRegistry(),
+    servers: new Map(),
+    faultSwitches: new FaultSwitches(),
+    hangs: new HangSwitches(),
+    models: new ModelRegistry(),
+  };
 }
 
 export interface OpenPathOptions {
@@ -125,14 +133,32 @@ function openLoop(
 }
 
 function openSimulated(parsed: BackingWord, opened: OpenedBackend, sink: PathSink, options: OpenPathOptions): Path & KnownPath {
+  if (parsed.model !== undefined) return openModelled(parsed, parsed.model, opened.facts, sink, options);
   const { service = { fixedMs: 0, byteMs: 0 }, servers = 1, seed } = parsed;
   const random = seed === undefined ? undefined : new SeededRandom(seed);
   return new SimulatedPath(opened.facts, sink, options.time ?? new RealTime(), {
-    serviceNs: serviceOfRule(service, random),
-    servers,
+    book: servedBy(servers, serviceOfRule(service, random)),
     medium: { backend: createBackend(opened.description), arenaMemory: options.arenaMemory },
     release: opened.release,
   });
+}
+
+/** Nothing is kept, so nothing is moved: reads leave the arena as it is. */
+function openModelled(
+  parsed: BackingWord,
+  model: string,
+  facts: PathFacts,
+  sink: PathSink,
+  options: OpenPathOptions,
+): Path & KnownPath {
+  const { models } = options.registries;
+  const { word, name, link = 'direct', controller = 0, seed } = parsed;
+  const time = options.time ?? new RealTime();
+  const isRotational = parsed.isRotational ?? models.isRotational(word, model);
+  const device = models.open({ word, name, model, link, controller, seed, now: () => time.now() });
+  const path = new SimulatedPath({ ...facts, limits: { ...facts.limits, isRotational } }, sink, time, device);
+  device.attach(path);
+  return path;
 }
 
 function serverNamed(servers: Map<string, SerialServer>, name: string): SerialServer {

@@ -6,15 +6,18 @@
 //     servers   calls that it works on at once, default 1; the others wait in the order of issue
 //     seed      with it a call takes between half and one and a half of that time, by chance; without it, exactly
 //     data=0    nothing is kept: reads give zeros. Otherwise paths of the same NAME share one memory
+//   sim:NAME?size=64G&model=nvme-970pro&link=fc-16g&controller=0&seed=7
+//     model     a disk or an SSD with a link in front of it (model/); paths of the same NAME lead to the same one
 //
-// A call begins when a server is free: at its issue, or when the call before it ended (not when our timer noticed that,
-// so lateness does not add up). When it ends, its status is asked for, its bytes are moved, and it is answered. So a read
-// sees what was written by calls that ended before it. What ends at the same time ends in the order of issue.
+// The end of a call is booked when the call is issued: calls are served in the order of issue, so what is booked already
+// says when the next one can begin. When it ends, its status is asked for, its bytes are moved, and it is answered. So a
+// read sees what was written by calls that ended before it. What ends at the same time ends in the order of issue.
 //
-// Nothing is allocated for a call once there have been as many at a time: records are used again.
+// Calls are slots of typed arrays, in the order of their ends: nothing is allocated for one once there have been as many at
+// a time, and the clock has one alarm for all of them.
 
 import { STATUS_OK } from '../../assembly/abi.ts';
-import type { Time } from '../time/time.ts';
+import type { Time, Timer } from '../time/time.ts';
 import type { Backend } from './backend/backend.ts';
 import type { DelayRule } from './fault/delay-rule.ts';
 import type { SeededRandom } from './fault/random.ts';
@@ -23,21 +26,50 @@ import { hasPayload, OPERATION_MASK, pairsOf } from './operation.ts';
 import type { Path, PathSink } from './path.ts';
 import type { SharedMemory } from './shared-memory.ts';
 
+/** Who looks at every answer of a path. */
+export type PathObserver = (
+  operation: number,
+  bytes: number,
+  position: number,
+  issuedNs: number,
+  endNs: number,
+  status: number,
+) => void;
+
 export interface SimulatedDevice {
-  /** How long a call takes, nanoseconds from 0 on. Called when it begins. `operation` is `OPERATION_*`. */
-  serviceNs(operation: number, sectors: number, position: number): number;
-  /** Calls that it works on at once. Default 1. */
-  readonly servers?: number;
+  /**
+   * When a call that is issued now ends, nanoseconds, `nowNs` or later. Called once for each call, in the order of issue.
+   * `operation` is `OPERATION_*`, without flags; position and bytes are of the path.
+   */
+  book(nowNs: number, operation: number, bytes: number, position: number): number;
   /** How a call ends: a `STATUS_*`. Called when it ends; what fails has moved nothing. Missing: all is well. */
   status?(operation: number, sectors: number, position: number): number;
+  /** Told of every answer: who measures. */
+  ended?: PathObserver | undefined;
   /** Moves the bytes, between the arena and what it keeps. Missing: nothing is moved, not even zeros. */
   readonly medium?: { readonly backend: Backend; readonly arenaMemory: () => SharedMemory };
   /** Called once, when the path is closed. */
   release?(): void;
 }
 
-/** The device of a `service=` rule. With `random` its times vary by half. */
-export function serviceOfRule(rule: DelayRule, random: SeededRandom | undefined): SimulatedDevice['serviceNs'] {
+/** How long a call takes, nanoseconds from 0 on. */
+export type ServiceNs = (operation: number, sectors: number, position: number) => number;
+
+/** So many calls at once; the others wait in the order of issue, and begin when the call before them ended. */
+export function servedBy(servers: number, serviceNs: ServiceNs): SimulatedDevice['book'] {
+  const freeAtNs = new Float64Array(servers);
+  return (nowNs, operation, bytes, position) => {
+    let server = 0;
+    for (let i = 1; i < servers; i++) if ((freeAtNs[i] as number) < (freeAtNs[server] as number)) server = i;
+    const beginNs = Math.max(nowNs, freeAtNs[server] as number);
+    const endNs = beginNs + Math.max(0, serviceNs(operation, bytes / 512, position));
+    freeAtNs[server] = endNs;
+    return endNs;
+  };
+}
+
+/** Of a `service=` rule. With `random` the times vary by half. */
+export function serviceOfRule(rule: DelayRule, random: SeededRandom | undefined): ServiceNs {
   return (operation, sectors) => {
     const travelling = hasPayload(operation) ? sectors * 512 : 0;
     const meanNs = (rule.fixedMs + travelling * rule.byteMs) * 1e6;
@@ -45,38 +77,88 @@ export function serviceOfRule(rule: DelayRule, random: SeededRandom | undefined)
   };
 }
 
-class Call {
-  id = 0;
-  operation = 0;
-  position = 0;
-  bytes = 0;
-  address = 0;
-  segments = 0;
-  table: Uint32Array = new Uint32Array(0);
-  endNs = 0;
-  /** The next one in its list. */
-  next: Call | undefined;
+const SLOTS_FIRST = 16;
+
+/** Calls on their way, by slot. */
+class Calls {
+  room = SLOTS_FIRST;
+  /** Made so far: as many as there were calls at a time. */
+  made = 0;
+  ids: Uint32Array = new Uint32Array(SLOTS_FIRST);
+  operations: Uint32Array = new Uint32Array(SLOTS_FIRST);
+  bytes: Float64Array = new Float64Array(SLOTS_FIRST);
+  positions: Float64Array = new Float64Array(SLOTS_FIRST);
+  addresses: Float64Array = new Float64Array(SLOTS_FIRST);
+  segments: Uint32Array = new Uint32Array(SLOTS_FIRST);
+  /** How many were issued before it. */
+  numbers: Float64Array = new Float64Array(SLOTS_FIRST);
+  issuedNs: Float64Array = new Float64Array(SLOTS_FIRST);
+  bookedNs: Float64Array = new Float64Array(SLOTS_FIRST);
+  endNs: Float64Array = new Float64Array(SLOTS_FIRST);
+  free: Int32Array = new Int32Array(SLOTS_FIRST);
+  freeCount = 0;
+  /** Slots by end, oldest first among equals, from `head` up to `tail`; twice as long as there are slots. */
+  order: Int32Array = new Int32Array(2 * SLOTS_FIRST);
+  head = 0;
+  tail = 0;
+
+  take(): number {
+    if (this.freeCount > 0) return this.free[--this.freeCount] as number;
+    if (this.made === this.room) this.#grow();
+    return this.made++;
+  }
+
+  #grow(): void {
+    const grown = <T extends Float64Array | Uint32Array | Int32Array>(into: T, from: T): T => {
+      into.set(from);
+      return into;
+    };
+    const room = 2 * this.room;
+    this.ids = grown(new Uint32Array(room), this.ids);
+    this.operations = grown(new Uint32Array(room), this.operations);
+    this.bytes = grown(new Float64Array(room), this.bytes);
+    this.positions = grown(new Float64Array(room), this.positions);
+    this.addresses = grown(new Float64Array(room), this.addresses);
+    this.segments = grown(new Uint32Array(room), this.segments);
+    this.numbers = grown(new Float64Array(room), this.numbers);
+    this.issuedNs = grown(new Float64Array(room), this.issuedNs);
+    this.bookedNs = grown(new Float64Array(room), this.bookedNs);
+    this.endNs = grown(new Float64Array(room), this.endNs);
+    this.free = grown(new Int32Array(room), this.free);
+    this.order = grown(new Int32Array(2 * room), this.order);
+    this.room = room;
+  }
+
+  /** Most end last, the others not far from it. */
+  insert(slot: number): void {
+    const { order, endNs } = this;
+    if (this.tail === order.length) {
+      order.copyWithin(0, this.head, this.tail);
+      this.tail -= this.head;
+      this.head = 0;
+    }
+    const end = endNs[slot] as number;
+    let at = this.tail++;
+    for (; at > this.head && (endNs[order[at - 1] as number] as number) > end; at--) order[at] = order[at - 1] as number;
+    order[at] = slot;
+  }
 }
 
 export class SimulatedPath extends KnownPath implements Path {
   readonly loop = 'evented';
   inFlight = 0;
-  /** Made so far: as many as there were calls at a time. */
-  records = 0;
   readonly #sink: PathSink;
   readonly #time: Time;
   readonly #device: SimulatedDevice;
-  readonly #servers: number;
-  #busy = 0;
-  /** Being served, by end. */
-  #running: Call | undefined;
-  /** Not begun, oldest first. */
-  #waiting: Call | undefined;
-  #lastWaiting: Call | undefined;
-  #free: Call | undefined;
+  readonly #calls = new Calls();
+  /** Segment tables by slot, where bytes are moved. */
+  readonly #tables: Uint32Array[] = [];
   #arena: Uint8Array | undefined;
-  #cancelTimer: (() => void) | undefined;
+  readonly #timer: Timer;
   #timerAtNs = Number.POSITIVE_INFINITY;
+  #issued = 0;
+  /** Number of the first call that was issued while it hung. */
+  #heldFrom = Number.POSITIVE_INFINITY;
   readonly #idle = new IdleWait();
   #closing: Promise<void> | undefined;
 
@@ -85,7 +167,12 @@ export class SimulatedPath extends KnownPath implements Path {
     this.#sink = sink;
     this.#time = time;
     this.#device = device;
-    this.#servers = device.servers ?? 1;
+    this.#timer = time.timer(this.#onTimer, { isPrecise: true });
+  }
+
+  /** Records made so far: as many as there were calls at a time. */
+  get records(): number {
+    return this.#calls.made;
   }
 
   issue(
@@ -98,68 +185,92 @@ export class SimulatedPath extends KnownPath implements Path {
     segmentTable: Uint32Array,
     segmentIndex: number,
   ): void {
-    const call = this.#free ?? this.#makeCall();
-    this.#free = call.next;
-    call.next = undefined;
-    call.id = id;
-    call.operation = operation;
-    call.position = position;
-    call.bytes = bytes;
-    call.address = address;
-    call.segments = segments;
-    // The table is valid during this call only.
-    const pairs = pairsOf(operation, segments);
-    if (call.table.length < 2 * pairs) call.table = new Uint32Array(2 * pairs);
-    for (let i = 0; i < 2 * pairs; i++) call.table[i] = segmentTable[2 * segmentIndex + i];
+    const calls = this.#calls;
+    const slot = calls.take();
+    const nowNs = this.#time.now();
+    calls.ids[slot] = id;
+    calls.operations[slot] = operation;
+    calls.positions[slot] = position;
+    calls.bytes[slot] = bytes;
+    calls.numbers[slot] = this.#issued++;
+    calls.issuedNs[slot] = nowNs;
+    if (this.#device.medium !== undefined) {
+      calls.addresses[slot] = address;
+      calls.segments[slot] = segments;
+      this.#keepTable(slot, operation, segments, segmentTable, segmentIndex);
+    }
+    const endNs = this.#device.book(nowNs, operation & OPERATION_MASK, bytes, position);
+    calls.bookedNs[slot] = endNs;
+    calls.endNs[slot] = endNs;
+    calls.insert(slot);
     this.inFlight++;
-    if (this.#busy < this.#servers) {
-      this.#begin(call, this.#time.now());
-    } else if (this.#lastWaiting === undefined) {
-      this.#waiting = call;
-      this.#lastWaiting = call;
-    } else {
-      this.#lastWaiting.next = call;
-      this.#lastWaiting = call;
-    }
   }
 
-  #makeCall(): Call {
-    this.records++;
-    return new Call();
-  }
-
-  #begin(call: Call, atNs: number): void {
-    this.#busy++;
-    const service = this.#device.serviceNs(call.operation & OPERATION_MASK, call.bytes / 512, call.position);
-    call.endNs = atNs + Math.max(0, service);
-    // Few run at a time, and most end last.
-    let before: Call | undefined;
-    let behind = this.#running;
-    while (behind !== undefined && behind.endNs <= call.endNs) {
-      before = behind;
-      behind = behind.next;
+  /** The table is valid during the call of `issue` only. */
+  #keepTable(slot: number, operation: number, segments: number, table: Uint32Array, index: number): void {
+    const words = 2 * pairsOf(operation, segments);
+    let kept = this.#tables[slot];
+    if (kept === undefined || kept.length < words) {
+      kept = new Uint32Array(words);
+      this.#tables[slot] = kept;
     }
-    call.next = behind;
-    if (before === undefined) this.#running = call;
-    else before.next = call;
+    for (let i = 0; i < words; i++) kept[i] = table[2 * index + i] as number;
   }
 
   kick(): void {
-    const first = this.#running;
-    if (first === undefined || first.endNs >= this.#timerAtNs) return;
-    this.#cancelTimer?.();
-    this.#timerAtNs = first.endNs;
-    this.#cancelTimer = this.#time.at(first.endNs, this.#onTimer, { isPrecise: true });
+    const calls = this.#calls;
+    if (calls.head === calls.tail) return;
+    const firstNs = calls.endNs[calls.order[calls.head] as number] as number;
+    if (firstNs >= this.#timerAtNs) return;
+    this.#timerAtNs = firstNs;
+    this.#timer.set(firstNs);
+  }
+
+  /** The path hangs: calls under way end no earlier than this. */
+  holdUntil(untilNs: number): void {
+    this.#heldFrom = this.#issued;
+    this.#reorder((slot) => Math.max(this.#calls.bookedNs[slot] as number, untilNs));
+  }
+
+  /** It goes on: calls end as they were booked, or now where that is past; those issued meanwhile begin now. */
+  letGo(): void {
+    const nowNs = this.#time.now();
+    const calls = this.#calls;
+    this.#reorder((slot) => {
+      if ((calls.numbers[slot] as number) < this.#heldFrom) return Math.max(calls.bookedNs[slot] as number, nowNs);
+      const operation = (calls.operations[slot] as number) & OPERATION_MASK;
+      return this.#device.book(nowNs, operation, calls.bytes[slot] as number, calls.positions[slot] as number);
+    });
+    this.#heldFrom = Number.POSITIVE_INFINITY;
+  }
+
+  #reorder(endOf: (slot: number) => number): void {
+    const calls = this.#calls;
+    // in the order of issue, as they were booked
+    const slots = calls.order
+      .slice(calls.head, calls.tail)
+      .sort((a, b) => (calls.numbers[a] as number) - (calls.numbers[b] as number));
+    calls.head = 0;
+    calls.tail = 0;
+    for (const slot of slots) {
+      calls.endNs[slot] = endOf(slot);
+      calls.insert(slot);
+    }
+    this.#timer.clear();
+    this.#timerAtNs = Number.POSITIVE_INFINITY;
+    this.kick();
   }
 
   readonly #onTimer = (): void => {
     this.#timerAtNs = Number.POSITIVE_INFINITY;
-    this.#cancelTimer = undefined;
-    const now = this.#time.now();
+    const calls = this.#calls;
+    const nowNs = this.#time.now();
     let hasAnswered = false;
-    for (let call = this.#running; call !== undefined && call.endNs <= now; call = this.#running) {
-      this.#running = call.next;
-      this.#end(call);
+    while (calls.head < calls.tail) {
+      const slot = calls.order[calls.head] as number;
+      if ((calls.endNs[slot] as number) > nowNs) break;
+      calls.head++;
+      this.#end(slot);
       hasAnswered = true;
     }
     this.kick();
@@ -167,30 +278,35 @@ export class SimulatedPath extends KnownPath implements Path {
     if (this.inFlight === 0) this.#idle.note();
   };
 
-  #end(call: Call): void {
-    const { id, operation, position, bytes, endNs } = call;
-    const { status: statusOf, medium } = this.#device;
+  #end(slot: number): void {
+    const calls = this.#calls;
+    const device = this.#device;
+    const operation = calls.operations[slot] as number;
+    const position = calls.positions[slot] as number;
+    const bytes = calls.bytes[slot] as number;
     let goodBytes = bytes;
-    let status = statusOf?.call(this.#device, operation & OPERATION_MASK, bytes / 512, position) ?? STATUS_OK;
+    let status = device.status === undefined ? STATUS_OK : device.status(operation & OPERATION_MASK, bytes / 512, position);
     if (status !== STATUS_OK) {
       goodBytes = 0;
-    } else if (medium !== undefined) {
-      this.#arena ??= new Uint8Array(medium.arenaMemory().buffer);
-      const { backend } = medium;
-      status = backend.perform(this.#arena, operation, position, bytes, call.address, call.segments, call.table, 0);
+    } else if (device.medium !== undefined) {
+      const { backend, arenaMemory } = device.medium;
+      this.#arena ??= new Uint8Array(arenaMemory().buffer);
+      const table = this.#tables[slot] as Uint32Array;
+      const address = calls.addresses[slot] as number;
+      status = backend.perform(this.#arena, operation, position, bytes, address, calls.segments[slot] as number, table, 0);
       if (status !== STATUS_OK) goodBytes = backend.goodBytes;
     }
-    call.next = this.#free;
-    this.#free = call;
-    this.#busy--;
+    device.ended?.(
+      operation & OPERATION_MASK,
+      bytes,
+      position,
+      calls.issuedNs[slot] as number,
+      calls.endNs[slot] as number,
+      status,
+    );
+    calls.free[calls.freeCount++] = slot;
     this.inFlight--;
-    const next = this.#waiting;
-    if (next !== undefined) {
-      this.#waiting = next.next;
-      if (this.#waiting === undefined) this.#lastWaiting = undefined;
-      this.#begin(next, endNs);
-    }
-    this.#sink.answer(id, status, goodBytes >>> 9);
+    this.#sink.answer(calls.ids[slot] as number, status, goodBytes / 512);
   }
 
   close(graceMs: number = CLOSE_GRACE_MS): Promise<void> {
@@ -200,13 +316,11 @@ export class SimulatedPath extends KnownPath implements Path {
 
   async #close(graceMs: number): Promise<void> {
     await this.#idle.wait(this.inFlight === 0, graceMs);
-    this.#cancelTimer?.();
+    this.#timer.clear();
     // A virtual clock that nobody moves on never comes there: what is left ends now, in its order.
     const isLate = this.inFlight > 0;
-    for (let call = this.#running; call !== undefined; call = this.#running) {
-      this.#running = call.next;
-      this.#end(call);
-    }
+    const calls = this.#calls;
+    while (calls.head < calls.tail) this.#end(calls.order[calls.head++] as number);
     if (isLate) this.#sink.wake();
     this.#device.release?.();
   }

@@ -11,6 +11,7 @@
 //   zeros          write_zeroes=zeros|none  max_write_zeroes=SIZE
 //   faults         delay=… serial=NAME  error=… switch=NAME  flaky=…  tear=…  hang=NAME: see fault/
 //   sim: only      service=200us+2us/KiB  servers=N  seed=N  data=0: nothing is kept
+//                  model=NAME  link=NAME  controller=N: a model of storage (model/); keeps nothing
 //
 // Without them: 512-byte blocks, depth 128, max_sectors 2560 and max_segments 128 as disks have in Linux, no chunk; a file has
 // a cache, memory has none. mem:, null: and sim: take DISCARD; a file does not, as Node has no call for it, unless
@@ -88,6 +89,10 @@ export interface WordOptions {
   servers?: number;
   seed?: number;
   keepsData?: boolean;
+  /** `model=`, `link=`, `controller=`: of a simulated path with a model behind it. */
+  model?: string;
+  link?: string;
+  controller?: number;
 }
 
 const DEPTH_DEFAULT = 128;
@@ -206,6 +211,9 @@ const READERS: ReadonlyMap<string, OptionReader> = new Map<string, OptionReader>
   ['servers', readNumber(1, 1024, (into, value) => (into.servers = value))],
   ['seed', readParsed(SEED_EXPECTED, parseSeed, (into, value) => (into.seed = value))],
   ['data', readSwitch((into, isOn) => (into.keepsData = isOn))],
+  ['model', readName((into, value) => (into.model = value))],
+  ['link', readName((into, value) => (into.link = value))],
+  ['controller', readNumber(0, 255, (into, value) => (into.controller = value))],
 ]);
 
 export const OPTION_NAMES: readonly string[] = [...READERS.keys()];

@@ -5,6 +5,7 @@
 //   null:64M                                                      answers at once and holds nothing
 //   sim:NAME?size=64M&service=200us+2us/KiB&servers=1             memory that takes its time by the mapper's clock, for
 //                                                                 simulations and tests (simulated-path.ts)
+//   sim:NAME?size=64G&model=nvme-970pro&link=fc-16g&controller=0  a modelled disk, SSD or array that keeps nothing (model/)
 //
 // with options behind `?`, separated by `&` (word-options.ts), and a `#label` at the very end that tells two paths to
 // the same storage apart. What a file's own name may contain is settled by looking:
@@ -142,12 +143,25 @@ function finish(word: string, kind: BackingWord['kind'], name: string, label: st
 }
 
 function checkSimulated(word: string, kind: BackingWord['kind'], options: WordOptions): void {
-  const { service, servers, seed, keepsData } = options;
-  const given = Object.entries({ service, servers, seed, data: keepsData }).find(([, value]) => value !== undefined);
+  const { service, servers, seed, keepsData, model, link, controller } = options;
+  const all = { service, servers, seed, data: keepsData, model, link, controller };
+  const given = Object.entries(all).find(([, value]) => value !== undefined);
   if (kind !== 'simulated' && given !== undefined) {
     throw new RqdmError('ERR_RQDM_WORD', `${word}: option '${given[0]}' is for sim:`);
   }
-  if (keepsData === false && options.sizeBytes === undefined) {
+  const modelled = Object.entries({ link, controller }).find(([, value]) => value !== undefined);
+  if (model === undefined && modelled !== undefined) {
+    throw new RqdmError(
+      'ERR_RQDM_WORD',
+      `${word}: option '${modelled[0]}', but 'model' is missing: expected model=…&${modelled[0]}=…`,
+    );
+  }
+  const served = Object.entries({ service, servers }).find(([, value]) => value !== undefined);
+  if (model !== undefined && (served !== undefined || keepsData === true)) {
+    const option = served === undefined ? 'data' : served[0];
+    throw new RqdmError('ERR_RQDM_WORD', `${word}: options 'model' and '${option}': expected one of them`);
+  }
+  if ((keepsData === false || model !== undefined) && options.sizeBytes === undefined) {
     throw new RqdmError('ERR_RQDM_WORD', `${word}: option 'size' is missing: expected one, as nothing is kept that has a size`);
   }
   if (kind === 'simulated' && options.mode !== undefined) {

@@ -1,6 +1,6 @@
 // The machine's clock, from 1 ns at its making on.
 import { PlugTurn } from './plug-turn.ts';
-import type { Time, TimerOptions, Turn } from './time.ts';
+import type { Time, Timer, TimerOptions, Turn } from './time.ts';
 
 const NS_PER_MS = 1e6;
 /** A precise timer spends its last milliseconds in turns of the event loop: setTimeout is late by one and more. */
@@ -17,6 +17,17 @@ export class RealTime implements Time {
 
   at(atNs: number, run: () => void, options: TimerOptions = {}): () => void {
     return options.isPrecise ? this.#precisely(atNs, run) : this.#roughly(atNs, run, options.isIdle === true);
+  }
+
+  timer(run: () => void, { isPrecise = false }: Pick<TimerOptions, 'isPrecise'> = {}): Timer {
+    let cancel = (): void => {};
+    return {
+      set: (atNs, isIdle = false) => {
+        cancel();
+        cancel = this.at(atNs, run, { isPrecise, isIdle });
+      },
+      clear: () => cancel(),
+    };
   }
 
   turn(run: () => void): Turn {

@@ -18,11 +18,20 @@ export interface TimerOptions {
   readonly isIdle?: boolean;
 }
 
+/** One alarm that is set again and again: on virtual time nothing is allocated for that. */
+export interface Timer {
+  /** Instead of what it was set to before. It runs once, from a turn of its own. */
+  set(atNs: number, isIdle?: boolean): void;
+  clear(): void;
+}
+
 export interface Time {
   /** Monotonic. */
   now(): number;
   /** Calls `run` once, from a turn of its own, when `now()` has reached `atNs`. Returns what cancels it. */
   at(atNs: number, run: () => void, options?: TimerOptions): () => void;
+  /** An alarm that is not set yet. */
+  timer(run: () => void, options?: Pick<TimerOptions, 'isPrecise'>): Timer;
   /** `run` at the ends of turns. */
   turn(run: () => void): Turn;
 }

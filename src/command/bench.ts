@@ -15,6 +15,7 @@ const BENCHES: ReadonlyMap<string, () => Promise<Bench>> = new Map([
   ['device', async () => (await import('../bench/device.ts')).benchDevice],
   ['file', async () => (await import('../bench/file.ts')).benchFile],
   ['claim', async () => (await import('../bench/claim.ts')).benchClaim],
+  ['simulate', async () => (await import('../bench/simulate.ts')).benchSimulate],
   ['control', async () => (await import('../bench/control.ts')).benchControl],
   ['memory', async () => (await import('../bench/memory.ts')).benchMemory],
 ]);
@@ -31,14 +32,15 @@ export function benchCommand(): Command {
   return new Command('bench')
     .description(
       [
-        'Measures this machine. Every bench takes less than a minute.',
+        'Measures this machine. Every bench takes less than a minute on a quiet machine.',
         '',
-        '  core    lives of bios inside the core: bios a second',
-        '  device  the batch call through multipath, beside the same without a map',
-        '  file    4 KiB reads and writes of a cached file, beside those of node:fs',
-        '  claim   map after merge against merge after map, on slow paths',
-        '  control a server through its socket: devices made and removed a second, status of a thousand devices',
-        '  memory  bytes of a bio, a request with its clone, a device, the core; growth over ten million I/Os',
+        '  core      lives of bios inside the core: bios a second',
+        '  device    the batch call through multipath, beside the same without a map',
+        '  file      4 KiB reads and writes of a cached file, beside those of node:fs',
+        '  claim     map after merge against merge after map, on slow paths',
+        '  simulate  simulated I/Os a second, on one worker and on two; how fast traces are read',
+        '  control   a server through its socket: devices made and removed a second, status of a thousand devices',
+        '  memory    bytes of a bio, a request with its clone, a device, the core; growth over ten million I/Os',
       ].join('\n'),
     )
     .addArgument(new Argument('<name>', 'what to measure').choices([...BENCHES.keys(), ALL]))

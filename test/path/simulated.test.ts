@@ -7,7 +7,7 @@ import { DeviceMapper } from '../../bindings/index.ts';
 import { MemoryBackend } from '../../bindings/path/backend/memory.ts';
 import type { KnownPath } from '../../bindings/path/known-path.ts';
 import type { Path } from '../../bindings/path/path.ts';
-import { type SimulatedDevice, SimulatedPath } from '../../bindings/path/simulated-path.ts';
+import { type ServiceNs, type SimulatedDevice, SimulatedPath, servedBy } from '../../bindings/path/simulated-path.ts';
 import { VirtualTime } from '../../bindings/time/virtual-time.ts';
 import { PathBench, pattern } from '../support/sink.ts';
 
@@ -20,8 +20,10 @@ class SimulatedBench extends PathBench {
     return this.open(word, 'inline', { time: this.time });
   }
 
-  device(device: SimulatedDevice): SimulatedPath {
-    return this.own(new SimulatedPath(this.word('null:1M') as Path & KnownPath, this.sink, this.time, device));
+  device(device: Omit<SimulatedDevice, 'book'> & { servers?: number; serviceNs: ServiceNs }): SimulatedPath {
+    const { servers = 1, serviceNs, ...others } = device;
+    const facts = this.word('null:1M') as Path & KnownPath;
+    return this.own(new SimulatedPath(facts, this.sink, this.time, { book: servedBy(servers, serviceNs), ...others }));
   }
 
   read(path: Path, sectors = 1, position = 0): number {
@@ -68,8 +70,11 @@ test('one server works on one call at a time, in the order of issue, from the en
 
 test('a timer that is late does not delay the calls behind', () =>
   withBench((bench) => {
-    const at = bench.time.at.bind(bench.time);
-    bench.time.at = (atNs, run) => at(atNs + 70, run);
+    const timer = bench.time.timer.bind(bench.time);
+    bench.time.timer = (run) => {
+      const inner = timer(run);
+      return { set: (atNs) => inner.set(atNs + 70), clear: () => inner.clear() };
+    };
     const path = bench.device({ serviceNs: () => 100 });
     for (let i = 0; i < 3; i++) bench.read(path);
     bench.time.advanceTo(1370);
@@ -129,6 +134,25 @@ test('bytes move when a call ends: a read sees the writes that ended before it',
     assert.equal([memory[0], bench.arena.bytes[0]], [7, 0]);
     bench.time.advanceTo(1200);
     assert.is(bench.arena.bytes[0], 7);
+  }));
+
+test('a path that hangs holds its calls, and lets them go as they were booked', () =>
+  withBench((bench) => {
+    const path = bench.device({ servers: 3, serviceNs: (_operation, sectors) => sectors * 100 });
+    const ids = [5, 1, 2].map((sectors) => bench.read(path, sectors));
+    path.holdUntil(9000);
+    bench.time.advanceTo(1250);
+    assert.is(bench.sink.count, 0);
+    path.letGo();
+    bench.time.advanceTo(1250);
+    assert.equal(bench.order, [ids[1], ids[2]]);
+    bench.time.advanceTo(1500);
+    assert.equal(bench.order, [ids[1], ids[2], ids[0]]);
+    path.holdUntil(9000);
+    bench.read(path, 1);
+    path.holdUntil(9000);
+    bench.time.advanceTo(9000);
+    assert.is(bench.sink.count, 4);
   }));
 
 test('records are used again: no more are made than calls were there at a time', () =>

@@ -40,6 +40,28 @@ real('a timer of a month does not run at once', async () => {
   cancel();
 });
 
+real('an alarm that is set again runs once, at its last time; one that was cleared does not', async () => {
+  const time = new RealTime();
+  let runs = 0;
+  const ended = new Promise<void>((resolve) => {
+    const timer = time.timer(
+      () => {
+        runs++;
+        resolve();
+      },
+      { isPrecise: true },
+    );
+    timer.set(time.now() + 3600e9);
+    timer.set(time.now() + 1e6);
+  });
+  const cleared = time.timer(() => runs++);
+  cleared.set(time.now() + 1e6);
+  cleared.clear();
+  await ended;
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.is(runs, 1);
+});
+
 real.run();
 
 const virtual = suite('virtual time');
@@ -77,6 +99,35 @@ virtual('the end of a turn comes once, behind what is due already', () => {
   turn.schedule();
   while (time.step());
   assert.equal(order, ['due', 'turn']);
+});
+
+virtual('alarms move forth and back among other events, in the order of their last setting', () => {
+  const time = new VirtualTime(1);
+  const order: string[] = [];
+  const timers = Array.from({ length: 200 }, (_, i) => time.timer(() => order.push(`${i}@${time.now()}`)));
+  const expected: [number, number, number][] = [];
+  let settings = 0;
+  for (const [i, timer] of timers.entries()) {
+    for (const at of [5000, 3 + ((i * 7919) % 97), 1000 - ((i * 31) % 50)]) timer.set(at);
+    expected.push([1000 - ((i * 31) % 50), settings++, i]);
+  }
+  for (const i of [0, 50, 199]) timers[i]?.clear();
+  timers[7]?.set(2);
+  assert.is(time.pending, 197);
+  while (time.step());
+  const left = expected.filter(([, , i]) => ![0, 7, 50, 199].includes(i)).sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+  assert.equal(order, ['7@2', ...left.map(([at, , i]) => `${i}@${at}`)]);
+});
+
+virtual('a cancel that comes late does not hit the event that came after', () => {
+  const time = new VirtualTime(1);
+  let runs = 0;
+  const cancel = time.at(5, () => runs++);
+  time.step();
+  time.at(6, () => runs++);
+  cancel();
+  time.step();
+  assert.is(runs, 2);
 });
 
 virtual('waiting for what never comes is an error, not a hang', async () => {

@@ -1,0 +1,136 @@
+// `rqdm simulate SCENARIO`: a load on devices over modelled paths, on virtual time.
+
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import { interruptible } from '../interrupt.ts';
+import { createProgress } from '../progress.ts';
+import { parseSeeds, type RunName, runCampaign, workersDefault } from '../simulate/campaign.ts';
+import { readScenarios, ScenarioError } from '../simulate/read-scenario.ts';
+import { type EndedRun, summaryCsv, textTable } from '../simulate/summary.ts';
+import { shelveTraces } from '../simulate/trace-shelf.ts';
+
+interface Options {
+  readonly seeds: readonly number[];
+  readonly workers: number;
+  readonly out?: string;
+  readonly json?: boolean;
+  readonly check?: boolean;
+}
+
+const FAILED_STATUS = 1;
+
+export function simulateCommand(): Command {
+  return new Command('simulate')
+    .description(
+      [
+        'Runs a scenario on virtual time: a trace or a job, a table, models of storage and links, a failure script.',
+        'The devices are those of the library, only their clock stands still between two events. The same scenario and',
+        'seed give the same results to the byte, whatever the machine and the number of workers.',
+        '',
+        'A scenario is YAML or JSON: docs/simulation.md. Files in --out: a JSON file for each run, its series as CSV,',
+        'rows of requests where the scenario asks for them, and summary.csv.',
+      ].join('\n'),
+    )
+    .argument('<scenario>', 'a file')
+    .option('--seeds <list>', 'such as 1..20 or 1,5,9', readSeeds, [1])
+    .option('--workers <n>', 'threads; default: as many as the machine has', readWorkers, workersDefault())
+    .option('--out <folder>', 'where results go')
+    .option('--json', 'print results as JSON instead of a table')
+    .option('--check', 'only look whether the scenario is right')
+    .action(simulate);
+}
+
+async function simulate(file: string, options: Options): Promise<void> {
+  let scenarios: ReturnType<typeof readScenarios>;
+  try {
+    scenarios = readScenarios(file);
+  } catch (error) {
+    if (!(error instanceof ScenarioError)) throw error;
+    for (const line of error.lines) process.stderr.write(`${line}\n`);
+    process.exitCode = FAILED_STATUS;
+    return;
+  }
+  if (options.check) return;
+  const { out } = options;
+  if (out !== undefined) mkdirSync(out, { recursive: true });
+  const progress = createProgress();
+  const ended = new Map<string, EndedRun>();
+  const started = performance.now();
+  const inOrder = (): EndedRun[] =>
+    scenarios
+      .flatMap(({ variant }) => options.seeds.map((seed) => ended.get(nameOf({ variant, seed }))))
+      .filter((run) => run !== undefined);
+  try {
+    await interruptible(async (signal) => {
+      progress.say('reading traces');
+      const traces = await shelveTraces(
+        scenarios.map(({ scenario }) => scenario),
+        dirname(file),
+        signal,
+      );
+      await runCampaign({
+        rqdm: version(),
+        scenarios,
+        seeds: options.seeds,
+        workers: options.workers,
+        traces,
+        signal,
+        rowsFile: (run) => (out === undefined ? undefined : join(out, `${nameOf(run)}.rows.csv`)),
+        ended: (run, output) => {
+          ended.set(nameOf(run), { ...run, result: output instanceof Error ? output : output.result });
+          if (out === undefined || output instanceof Error) return;
+          writeFileSync(join(out, `${nameOf(run)}.json`), `${JSON.stringify(output.result, undefined, 1)}\n`);
+          writeFileSync(join(out, `${nameOf(run)}.paths.csv`), output.series);
+        },
+        progress: (done, total, ios) => {
+          const seconds = (performance.now() - started) / 1000;
+          progress.say(
+            `${done} of ${total} runs, ${ios.toLocaleString('en')} I/Os, ${Math.round(ios / seconds).toLocaleString('en')} a second`,
+          );
+        },
+      });
+    });
+  } finally {
+    progress.clear();
+    // what has ended is told, also after Ctrl-C
+    tell(inOrder(), options);
+  }
+}
+
+function tell(runs: readonly EndedRun[], { out, json }: Options): void {
+  if (runs.length === 0) return;
+  if (out !== undefined) writeFileSync(join(out, 'summary.csv'), summaryCsv(runs));
+  if (json) {
+    const results = runs.map(({ variant, seed, result }) =>
+      result instanceof Error ? { variant, seed, failed: result.message } : result,
+    );
+    process.stdout.write(`${JSON.stringify({ schema: 1, results }, undefined, 1)}\n`);
+  } else process.stdout.write(textTable(runs));
+  for (const { variant, seed, result } of runs) {
+    if (!(result instanceof Error)) continue;
+    process.stderr.write(`rqdm: ${nameOf({ variant, seed })} failed: ${result.message.replace(/\s*\n\s*/g, ' ')}\n`);
+    process.exitCode = FAILED_STATUS;
+  }
+}
+
+function nameOf({ variant, seed }: RunName): string {
+  return `${variant === '' ? 'run' : variant}-seed${seed}`;
+}
+
+function version(): string {
+  const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
+}
+
+function readSeeds(text: string): number[] {
+  const seeds = parseSeeds(text);
+  if (seeds === undefined) throw new InvalidArgumentError('Expected seeds such as 1..20 or 1,5,9.');
+  return seeds;
+}
+
+function readWorkers(text: string): number {
+  const count = /^\d{1,4}$/.test(text) ? Number(text) : 0;
+  if (count < 1) throw new InvalidArgumentError('Expected a whole number from 1 on.');
+  return count;
+}
