@@ -188,10 +188,8 @@ export interface DustOptions extends LinePlace {
   readonly blockBytes: number;
 }
 
-export interface UnstripedOptions {
-  readonly start?: number;
-  /** Sectors, a multiple of the chunk. */
-  readonly length: number;
+/** Its length is a multiple of the chunk. */
+export interface UnstripedOptions extends LinePlace {
   readonly stripes: number;
   readonly chunkSectors: number;
   /** From 0. */
@@ -201,10 +199,7 @@ export interface UnstripedOptions {
   readonly offset?: number;
 }
 
-export interface SwitchOptions {
-  readonly start?: number;
-  /** Sectors. */
-  readonly length: number;
+export interface SwitchOptions extends LinePlace {
   readonly regionSectors: number;
   readonly paths: readonly ({ readonly device: string; readonly offset?: number } | string)[];
 }

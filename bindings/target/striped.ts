@@ -11,6 +11,7 @@
 import { FLAG_RAHEAD, STATUS_NOTSUPP } from '../../assembly/abi.ts';
 import { ArgumentReader } from '../table/arguments.ts';
 import type { DeviceReference, PathLimits, Target, TargetContext, TargetExtent, TargetIo, TargetType } from './target.ts';
+import { leastBehindOffsets, type SizeOf } from './whole-length.ts';
 
 /** Errors of one stripe that raise an event; the later ones would tell nothing new. */
 const EVENTS_MAX = 15;
@@ -118,12 +119,8 @@ export const stripedTarget: TargetType = {
     return new Striped(context, chunkSectors, stripes);
   },
 
-  wholeLength(words: readonly string[], sizeOf: (word: string) => number | undefined): number | undefined {
+  wholeLength(words: readonly string[], sizeOf: SizeOf): number | undefined {
     const [count, chunk] = words.map(Number) as [number, number];
-    let least = Infinity;
-    for (let i = WORDS_BEFORE_STRIPES; i + 1 < words.length; i += WORDS_A_STRIPE) {
-      least = Math.min(least, (sizeOf(words[i] as string) ?? 0) - Number(words[i + 1]));
-    }
-    return Math.floor(least / chunk) * chunk * count;
+    return Math.floor(leastBehindOffsets(words, WORDS_BEFORE_STRIPES, WORDS_A_STRIPE, sizeOf) / chunk) * chunk * count;
   },
 };

@@ -6,7 +6,7 @@
 //       the second of two stripes, in chunks of 8 KiB: what lies on that disk alone, e.g. to give each half of a
 //       drive that stripes inside to its own user
 //
-// The length is a multiple of the chunk and must be given: `*` does not know of stripes. With chunk `c` and `n` stripes,
+// The length is a multiple of the chunk; `*` is all whole chunks of the stripe behind the offset. With chunk `c` and `n` stripes,
 // sector `s` lies at `floor(s / c) · c · n + stripe · c + s mod c` behind the offset. Only the first `length` sectors behind
 // the offset are looked for when the table is loaded, as in the kernel: I/O that then lies beyond the device's end fails.
 //
@@ -19,6 +19,7 @@ import { OPERATION_FLUSH } from '../../assembly/abi.ts';
 import { ArgumentReader } from '../table/arguments.ts';
 import type { DeviceReference, PathLimits, Target, TargetContext, TargetExtent, TargetIo, TargetType } from './target.ts';
 import { MAP_REMAPPED } from './target.ts';
+import type { SizeOf } from './whole-length.ts';
 
 interface UnstripedOptions {
   readonly stripes: number;
@@ -102,5 +103,11 @@ export const unstripedTarget: TargetType = {
     }
     const device = context.getDevice(word, index, "Couldn't get striped device");
     return new Unstriped(context, { stripes, chunkSectors, stripe, device, offset });
+  },
+
+  wholeLength(words: readonly string[], sizeOf: SizeOf): number | undefined {
+    const [stripes, chunk, stripe] = words.map(Number) as [number, number, number];
+    const chunks = Math.floor(((sizeOf(words[3] ?? '') ?? 0) - Number(words[4])) / chunk);
+    return (Math.floor((chunks - stripe - 1) / stripes) + 1) * chunk;
   },
 };

@@ -25,9 +25,11 @@ import { FLAG_PREFLUSH, OPERATION_FLUSH, OPERATION_READ } from '../../../assembl
 import { ArgumentReader } from '../../table/arguments.ts';
 import type { DeviceReference, Target, TargetContext, TargetIo, TargetType } from '../target.ts';
 import { MAP_REMAPPED, MAP_SUBMITTED } from '../target.ts';
+import { leastBehindOffsets, type SizeOf } from '../whole-length.ts';
 import { HeldQueue } from './held-queue.ts';
 
 const HELD = 1;
+const WORDS_A_CLASS = 3;
 const NS_PER_MS = 1e6;
 /** The longest wait that a timer of the machine takes; what is due later is looked at then and waits on. */
 const WAIT_MS_MAX = 2 ** 31 - 1;
@@ -193,6 +195,10 @@ export const delayTarget: TargetType = {
       new DelayClass(device, offset, delayMs, context.beginSector);
     const writes = reader.left > 0 ? readClass(reader, context) : again(reads);
     const flushing = reader.left > 0 ? readClass(reader, context) : again(writes);
-    return new Delay(context, [reads, writes, flushing], words.length / 3);
+    return new Delay(context, [reads, writes, flushing], words.length / WORDS_A_CLASS);
+  },
+
+  wholeLength(words: readonly string[], sizeOf: SizeOf): number | undefined {
+    return leastBehindOffsets(words, 0, WORDS_A_CLASS, sizeOf);
   },
 };

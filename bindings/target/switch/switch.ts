@@ -9,7 +9,7 @@
 //
 // A sector lies at the same place behind the offset of every path; only which path is taken changes. Until a message
 // says otherwise region `r` goes to path `r` modulo the number of paths. The 0 is the number of optional words, of which
-// there are none. Up to 65534 paths and 2^26 regions; the length must be given, `*` does not know how it is meant.
+// there are none. Up to 65534 paths and 2^26 regions; `*` is what the smallest path has behind its offset.
 //
 //   set_region_mappings <words>     in hexadecimal digits: INDEX:PATH sets a region, :PATH the one behind the last,
 //                                   RN,M repeats the last N for the next M regions. Words before a bad one are obeyed.
@@ -26,9 +26,12 @@ import { RqdmError } from '../../errors.ts';
 import { ArgumentReader } from '../../table/arguments.ts';
 import type { DeviceReference, Target, TargetContext, TargetIo, TargetType } from '../target.ts';
 import { END_DONE, END_REQUEUE, MAP_REMAPPED } from '../target.ts';
+import { leastBehindOffsets, type SizeOf } from '../whole-length.ts';
 import { MappingError, RegionTable } from './region-table.ts';
 
 const PATHS_MAX = 65534;
+const WORDS_BEFORE_PATHS = 3;
+const WORDS_A_PATH = 2;
 
 interface SwitchPath {
   readonly device: DeviceReference;
@@ -127,9 +130,9 @@ export const switchTarget: TargetType = {
     const count = reader.uint('Invalid path count', 1, PATHS_MAX);
     const regionSectors = reader.uint('Invalid region size', 1);
     reader.group('Invalid number of optional args', 0);
-    if (reader.left !== count * 2) {
+    if (reader.left !== count * WORDS_A_PATH) {
       reader.fail('Incorrect number of path arguments', {
-        detail: `expected ${count * 2} words (a device and an offset for each path), ${reader.left} follow`,
+        detail: `expected ${count * WORDS_A_PATH} words (a device and an offset for each path), ${reader.left} follow`,
       });
     }
     const regions = Math.ceil(context.lengthSectors / regionSectors);
@@ -145,5 +148,9 @@ export const switchTarget: TargetType = {
       paths.push({ device, offset: reader.sector('Invalid device starting offset') });
     }
     return new Switch(context, paths, regionSectors, new RegionTable(regions, count));
+  },
+
+  wholeLength(words: readonly string[], sizeOf: SizeOf): number | undefined {
+    return leastBehindOffsets(words, WORDS_BEFORE_PATHS, WORDS_A_PATH, sizeOf);
   },
 };
