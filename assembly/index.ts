@@ -51,7 +51,7 @@ import { bioOf, publishPools } from './record/pool';
 import { assertRegionLayout, Region } from './record/region';
 import { assertRequestLayout, Request } from './record/request';
 import { releaseDelayed } from './record/requeue';
-import { assertRootLayout, LAYOUT_ADDRESS, root, setHeader } from './record/root';
+import { armTimers, assertRootLayout, LAYOUT_ADDRESS, root, setHeader } from './record/root';
 import { drive, earliestTimer } from './run';
 import { writesInFlight as countWrites } from './stats/in-flight';
 import { addRegion as add, removeRegion as remove } from './stats/regions';
@@ -228,7 +228,7 @@ export function writesInFlight(id: u32): u32 {
 /** `run` tells of WANT_ALARM at `at` or later; 0: never. One a device. */
 export function setAlarm(id: u32, at: f64): void {
   deviceAt(id).alarmAt = at;
-  if (at > 0) root().timersArmed = 1;
+  if (at > 0) armTimers();
 }
 
 /** Brings back what waits for a delayed requeue, and asks again about what waits otherwise. Follow it with `run`. */

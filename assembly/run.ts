@@ -16,6 +16,7 @@ import {
   HEADER_FILL_COUNT,
   HEADER_ISSUE_COUNT,
   HEADER_STALE_ANSWERS,
+  HEADER_TIMERS_ARMED,
   OPERATION_FLUSH,
   WANT_ALARM,
   WANT_COMPLETE,
@@ -55,7 +56,7 @@ export function drive(): u32 {
   const all = root();
   all.isRingFull = 0;
   all.isPlugging = all.isUnplugged ? 0 : 1;
-  if (all.timersArmed) fireTimers();
+  if (header(HEADER_TIMERS_ARMED)) fireTimers();
   takeAnswers();
   takeVerdicts();
   while (true) {
@@ -287,7 +288,7 @@ function fireTimers(): void {
       }
     }
   }
-  all.timersArmed = isArmed;
+  setHeader(HEADER_TIMERS_ARMED, isArmed);
 }
 
 function earlier(earliest: f64, at: f64): f64 {
@@ -298,7 +299,7 @@ function earlier(earliest: f64, at: f64): f64 {
 export function earliestTimer(): f64 {
   const all = root();
   let earliest: f64 = 0;
-  if (!all.timersArmed) return earliest;
+  if (!header(HEADER_TIMERS_ARMED)) return earliest;
   for (let id: u32 = 0; id < all.devicesMax; id++) {
     const device = deviceAt(id);
     if (!device.kind) continue;

@@ -21,6 +21,7 @@ import {
   HEADER_ISSUE_COUNT,
   HEADER_SEGMENT,
   HEADER_SEGMENT_COUNT,
+  HEADER_TIMERS_ARMED,
   ISSUE_ADDRESS,
   ISSUE_BYTES,
   ISSUE_DEVICE,
@@ -97,9 +98,10 @@ export class Pump implements PathSink {
   readonly #afterwards: (() => void)[] = [];
   readonly #entries: (() => void)[] = [];
   readonly #watchers: Set<() => void> = new Set();
-  readonly #busyHooks: Set<() => void> = new Set();
+  /** Replaced when it changes: it is gone through after each batch of hooks. */
+  #busyHooks: readonly (() => void)[] = [];
   readonly #alarmHooks: Set<() => void> = new Set();
-  readonly #kicked: Path[] = [];
+  readonly #kicked: (Path | undefined)[] = [];
   readonly #bounce: Bounce;
   #isDriving = false;
   #isWanted = false;
@@ -233,8 +235,10 @@ export class Pump implements PathSink {
 
   /** `ask` is called after every batch of hooks. */
   onHooks(ask: () => void): () => void {
-    this.#busyHooks.add(ask);
-    return () => this.#busyHooks.delete(ask);
+    this.#busyHooks = [...this.#busyHooks, ask];
+    return () => {
+      this.#busyHooks = this.#busyHooks.filter((other) => other !== ask);
+    };
   }
 
   /** `look` is called, outside of the core, when some device's alarm has gone off: its FIGURE_ALARM says whose. */
@@ -284,7 +288,7 @@ export class Pump implements PathSink {
     }
     this.#armTimer();
     if (this.tracer.isOn) this.tracer.publish();
-    for (const look of this.#watchers) look();
+    if (this.#watchers.size > 0) for (const look of this.#watchers) look();
     if (this.#hasAlarm) {
       this.#hasAlarm = false;
       for (const look of this.#alarmHooks) look();
@@ -323,7 +327,8 @@ export class Pump implements PathSink {
     if (want & WANT_END_IO) decisions.endIo(now);
     if (want & WANT_PREP_MAP) decisions.prepMap(now);
     if (want & WANT_MAP) decisions.map(now);
-    if (this.#busyHooks.size > 0) for (const ask of this.#busyHooks) ask();
+    const hooks = this.#busyHooks;
+    for (let i = 0; i < hooks.length; i++) (hooks[i] as () => void)();
   }
 
   // ---- stage 8: path I/O -----------------------------------------------------------------------------------------
@@ -337,12 +342,15 @@ export class Pump implements PathSink {
     const kicked = this.#kicked;
     const isBouncing = this.arena.hasQuarantine;
     let last: Path | undefined;
+    let paths = 0;
     for (let i = 0; i < total; i++) {
       const at = i * ISSUE_WORDS;
       const path = this.paths[words[at + ISSUE_DEVICE] as number] as Path;
       if (path !== last) {
         last = path;
-        if (!kicked.includes(path)) kicked.push(path);
+        let k = 0;
+        while (k < paths && kicked[k] !== path) k++;
+        if (k === paths) kicked[paths++] = path;
       }
       const operation = words[at + ISSUE_OPERATION] as number; // with its flags
       const position = (doubles[i * ISSUE_DOUBLES + ISSUE_SECTOR] as number) * 512;
@@ -356,8 +364,10 @@ export class Pump implements PathSink {
     }
     header[HEADER_ISSUE_COUNT] = 0;
     header[HEADER_SEGMENT_COUNT] = 0;
-    for (let i = 0; i < kicked.length; i++) (kicked[i] as Path).kick();
-    kicked.length = 0;
+    for (let k = 0; k < paths; k++) {
+      (kicked[k] as Path).kick();
+      kicked[k] = undefined;
+    }
   }
 
   // ---- stage 11: bios come out -----------------------------------------------------------------------------------
@@ -398,9 +408,10 @@ export class Pump implements PathSink {
 
   #armTimer(): void {
     if (this.poisoned) return;
-    const at = this.core.exports.nextTimer();
+    const { core } = this;
+    const at = core.header[HEADER_TIMERS_ARMED] === 0 ? 0 : core.exports.nextTimer();
     // where I/O waits it holds the process; the alarm of an idle device doesn't
-    const isIdle = at !== 0 && !this.core.holdsBios();
+    const isIdle = at !== 0 && !core.holdsBios();
     if (at === this.#timerAt && isIdle === this.#isTimerIdle) return;
     this.#timerAt = at;
     this.#isTimerIdle = isIdle;

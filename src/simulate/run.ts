@@ -61,6 +61,10 @@ class Lane {
 
 const FREE = 0xffff;
 
+/** Why event after event has stopped. */
+const PAUSE = 'pause';
+const OVER = 'over';
+
 /** A feeder at its lane. */
 class Seat implements Intake {
   readonly feeder: Feeder;
@@ -147,23 +151,30 @@ export class Run {
 
   /** Ends when all that was submitted has ended, or at the scenario's end. Rejects with the signal's reason. */
   async run(options: RunOptions = {}): Promise<void> {
+    for (;;) {
+      const seat = this.#go();
+      if (seat === OVER) break;
+      if (seat === PAUSE) await this.#pause(options);
+      else await seat.feeder.refill();
+    }
+    this.unfinished = this.#inFlight;
+  }
+
+  /** Event after event, until a feeder is empty, promises may go on, or all is over. */
+  #go(): Seat | typeof PAUSE | typeof OVER {
     const { time } = this.world;
     for (;;) {
-      if (this.#onceRun !== time.onceRun || ++this.#events % EVENTS_A_LOOK === 0) await this.#pause(options);
+      if (this.#onceRun !== time.onceRun || ++this.#events % EVENTS_A_LOOK === 0) return PAUSE;
       const seat = this.#nextSeat();
-      if (seat?.feeder.isEmpty) {
-        await seat.feeder.refill();
-        continue;
-      }
+      if (seat?.feeder.isEmpty) return seat;
       const feedNs = seat === undefined ? Number.POSITIVE_INFINITY : Math.max(seat.feeder.atNs, time.now());
       const eventNs = time.nextAtNs ?? Number.POSITIVE_INFINITY;
       const nextNs = Math.min(feedNs, eventNs);
-      if (this.#isOver(nextNs)) break;
+      if (this.#isOver(nextNs)) return OVER;
       if (feedNs < eventNs) this.#feed(seat as Seat, feedNs);
       else time.step();
       this.#drain();
     }
-    this.unfinished = this.#inFlight;
   }
 
   #isOver(nextNs: number): boolean {
