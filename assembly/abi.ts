@@ -217,6 +217,7 @@ export const HEADER_DECISION_CAPACITY = 31;
 export const HEADER_FAILURE = 32; // the ring of failures
 export const HEADER_FAILURE_COUNT = 33; // core writes, host clears
 export const HEADER_TIMERS_ARMED = 34; // some device may have a timer: the next is to be asked for
+export const HEADER_NOW = 36; // an f64, nanoseconds: the host writes it before `submit` and `run`
 export const HEADER_WORDS = 40;
 
 // An id is index | generation << 20, bit 31 set for a bio.

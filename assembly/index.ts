@@ -51,7 +51,7 @@ import { bioOf, publishPools } from './record/pool';
 import { assertRegionLayout, Region } from './record/region';
 import { assertRequestLayout, Request } from './record/request';
 import { releaseDelayed } from './record/requeue';
-import { armTimers, assertRootLayout, LAYOUT_ADDRESS, root, setHeader } from './record/root';
+import { armTimers, assertRootLayout, LAYOUT_ADDRESS, readClock, root, setHeader } from './record/root';
 import { drive, earliestTimer } from './run';
 import { writesInFlight as countWrites } from './stats/in-flight';
 import { addRegion as add, removeRegion as remove } from './stats/regions';
@@ -184,9 +184,9 @@ function fillPools(): void {
  * Takes `total` bios of the submit ring, from record `first` on, as one plug (or none); returns how many: fewer where a
  * device has no record to spare. Follow it with `run`.
  */
-export function submit(now: f64, first: u32, total: u32, isPlugged: u32): u32 {
+export function submit(first: u32, total: u32, isPlugged: u32): u32 {
+  readClock();
   const all = root();
-  all.now = now;
   all.isUnplugged = isPlugged ? 0 : 1;
   all.isPlugging = isPlugged;
   return takeSubmitted(first, total);
@@ -195,8 +195,8 @@ export function submit(now: f64, first: u32, total: u32, isPlugged: u32): u32 {
 // ---- stages 2 to 11 --------------------------------------------------------------------------------------------
 
 /** Takes answers and verdicts, goes on until nothing is left or the host must decide; returns WANT_ bits. */
-export function run(now: f64): u32 {
-  root().now = now;
+export function run(): u32 {
+  readClock();
   return drive();
 }
 

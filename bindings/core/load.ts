@@ -21,8 +21,9 @@ export interface CoreExports {
     traceRecords: number,
     regionBytes: number,
   ): number;
-  submit(now: number, first: number, total: number, isPlugged: number): number;
-  run(now: number): number;
+  /** This and `run` find the time in HEADER_NOW (`Core.clock`): a number with a fraction, or a large one, would be allocated for each call. */
+  submit(first: number, total: number, isPlugged: number): number;
+  run(): number;
   nextTimer(): number;
   finish(now: number, id: number, status: number): number;
   /** A kept I/O goes to device `lower` after all, to `sector` there. 0: nothing of that name is kept, or no way down. */

@@ -125,6 +125,7 @@ class Ring {
 
 export class Decisions {
   readonly #slots: (TargetSlot | undefined)[];
+  readonly #clock: Float64Array;
   readonly #release: Ring;
   readonly #endIoFirst: Ring;
   readonly #endIo: Ring;
@@ -133,6 +134,7 @@ export class Decisions {
 
   constructor(core: Core, slots: (TargetSlot | undefined)[]) {
     this.#slots = slots;
+    this.#clock = core.clock;
     this.#release = new Ring(core, HEADER_RELEASE);
     this.#endIoFirst = new Ring(core, HEADER_END_IO_FIRST);
     this.#endIo = new Ring(core, HEADER_END_IO);
@@ -141,9 +143,9 @@ export class Decisions {
   }
 
   /** Choices that could not be carried out. The core forgets them at the next run. */
-  release(nowNs: number): void {
+  release(): void {
     const { view, count } = this.#release;
-    view.nowNs = nowNs;
+    view.nowNs = this.#clock[0] as number;
     for (let i = 0; i < count; i++) {
       const slot = this.#at(view, i);
       try {
@@ -154,9 +156,9 @@ export class Decisions {
     }
   }
 
-  endIoFirst(nowNs: number): void {
+  endIoFirst(): void {
     const { view, count } = this.#endIoFirst;
-    view.nowNs = nowNs;
+    view.nowNs = this.#clock[0] as number;
     for (let i = 0; i < count; i++) {
       const slot = this.#at(view, i);
       let status = STATUS_IOERR as number;
@@ -171,10 +173,10 @@ export class Decisions {
     }
   }
 
-  endIo(nowNs: number): void {
+  endIo(): void {
     const { view, count } = this.#endIo;
     const { words } = view;
-    view.nowNs = nowNs;
+    view.nowNs = this.#clock[0] as number;
     for (let i = 0; i < count; i++) {
       const slot = this.#at(view, i);
       let verdict = END_KILL as number;
@@ -189,10 +191,10 @@ export class Decisions {
     }
   }
 
-  prepMap(nowNs: number): void {
+  prepMap(): void {
     const { view, count } = this.#prepMap;
     const { words } = view;
-    view.nowNs = nowNs;
+    view.nowNs = this.#clock[0] as number;
     for (let i = 0; i < count; i++) {
       const slot = this.#at(view, i);
       let verdict = MAP_KILL as number;
@@ -208,9 +210,9 @@ export class Decisions {
     }
   }
 
-  map(nowNs: number): void {
+  map(): void {
     const { view, count } = this.#map;
-    view.nowNs = nowNs;
+    view.nowNs = this.#clock[0] as number;
     for (let i = 0; i < count; i++) {
       const slot = this.#at(view, i);
       let verdict = MAP_KILL as number;

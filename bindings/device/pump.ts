@@ -304,29 +304,29 @@ export class Pump implements PathSink {
   }
 
   #runCore(): void {
-    const { exports, header } = this.core;
+    const { exports, header, clock } = this.core;
     while (true) {
-      const now = this.time.now();
-      const want = exports.run(now);
+      clock[0] = this.time.now();
+      const want = exports.run();
       if (this.tracer.isOn) this.tracer.drain();
       if (header[HEADER_FAILURE_COUNT] !== 0) this.failures.tell();
       if (want === 0) return;
       if (want & WANT_ALARM) this.#hasAlarm = true;
       if (want & WANT_FILL) this.#fill();
       if (want & WANT_COMPLETE) this.#complete();
-      if (want & ASKS) this.#decide(want, now);
+      if (want & ASKS) this.#decide(want);
       if (want & WANT_ISSUE) this.#issue();
       if (!(want & (ASKS | WANT_RUN)) && header[HEADER_ANSWER_COUNT] === 0) return;
     }
   }
 
-  #decide(want: number, now: number): void {
+  #decide(want: number): void {
     const decisions = this.#decisions;
-    if (want & WANT_RELEASE) decisions.release(now);
-    if (want & WANT_END_IO_FIRST) decisions.endIoFirst(now);
-    if (want & WANT_END_IO) decisions.endIo(now);
-    if (want & WANT_PREP_MAP) decisions.prepMap(now);
-    if (want & WANT_MAP) decisions.map(now);
+    if (want & WANT_RELEASE) decisions.release();
+    if (want & WANT_END_IO_FIRST) decisions.endIoFirst();
+    if (want & WANT_END_IO) decisions.endIo();
+    if (want & WANT_PREP_MAP) decisions.prepMap();
+    if (want & WANT_MAP) decisions.map();
     const hooks = this.#busyHooks;
     for (let i = 0; i < hooks.length; i++) (hooks[i] as () => void)();
   }

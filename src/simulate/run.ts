@@ -167,20 +167,21 @@ export class Run {
       if (this.#onceRun !== time.onceRun || ++this.#events % EVENTS_A_LOOK === 0) return PAUSE;
       const seat = this.#nextSeat();
       if (seat?.feeder.isEmpty) return seat;
-      const feedNs = seat === undefined ? Number.POSITIVE_INFINITY : Math.max(seat.feeder.atNs, time.now());
-      const eventNs = time.nextAtNs ?? Number.POSITIVE_INFINITY;
-      const nextNs = Math.min(feedNs, eventNs);
-      if (this.#isOver(nextNs)) return OVER;
-      if (feedNs < eventNs) this.#feed(seat as Seat, feedNs);
-      else time.step();
+      if (this.#inFlight === 0 && this.#isFed()) return OVER;
+      const stopNs = this.#inFlight === 0 ? this.#endNs : Math.min(this.#endNs, this.lastArrivalNs + GRACE_NS);
+      const feedNs = seat === undefined ? Number.POSITIVE_INFINITY : seat.feeder.atNs;
+      // what is due at the same time as the load goes first
+      if (!time.stepUntil(Math.max(time.now(), Math.min(feedNs, stopNs)))) {
+        if (seat === undefined || feedNs > stopNs) return OVER;
+        this.#feed(seat);
+      }
       this.#drain();
     }
   }
 
-  #isOver(nextNs: number): boolean {
-    if (nextNs > this.#endNs || nextNs === Number.POSITIVE_INFINITY) return true;
-    if (this.#inFlight > 0) return nextNs > this.lastArrivalNs + GRACE_NS;
-    return this.#seats.every(({ feeder }) => feeder.isOver);
+  #isFed(): boolean {
+    for (const { feeder } of this.#seats) if (!feeder.isOver) return false;
+    return true;
   }
 
   /** Whose turn comes next; one that knows nothing yet is asked first. */
@@ -195,13 +196,14 @@ export class Run {
     return next;
   }
 
-  #feed(seat: Seat, atNs: number): void {
+  #feed(seat: Seat): void {
     const { submitter } = seat.lane;
     if (seat.room === 0) {
       seat.isHeld = true;
       this.heldArrivals++;
       return;
     }
+    const atNs = Math.max(seat.feeder.atNs, this.world.time.now());
     this.world.time.advanceTo(atNs);
     if (this.#inFlight === 0) this.#busySinceNs = atNs;
     const before = submitter.inFlight;

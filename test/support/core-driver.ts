@@ -281,7 +281,8 @@ export class CoreDriver {
       submitWords[i * 8 + abi.SUBMIT_DEVICE] = bio.device;
       submitWords[i * 8 + abi.SUBMIT_TAG] = bio.tag;
     }
-    return this.core.exports.submit(this.nowNs, 0, bios.length, isPlugged ? 1 : 0);
+    this.core.clock[0] = this.nowNs;
+    return this.core.exports.submit(0, bios.length, isPlugged ? 1 : 0);
   }
 
   /** Offers again what found no record. True: some went. */
@@ -302,7 +303,8 @@ export class CoreDriver {
   settle(): void {
     for (let rounds = 0; ; rounds++) {
       check(rounds < ROUNDS_MAX, () => 'the core does not settle');
-      const want = this.core.exports.run(this.nowNs);
+      this.core.clock[0] = this.nowNs;
+      const want = this.core.exports.run();
       if (want !== 0) this.serve(want);
       else if (this.backlog.size === 0 || !this.feed()) return;
     }
