@@ -41,7 +41,15 @@ import {
 } from './limits';
 import { assertBioLayout, Bio } from './record/bio';
 import { returnCredit } from './record/credit';
-import { assertDecisionLayout, RING_END_IO, RING_END_IO_FIRST, RING_MAP, RING_PREP_MAP, RING_RELEASE } from './record/decision';
+import {
+  assertDecisionLayout,
+  RING_END_IO,
+  RING_END_IO_FIRST,
+  RING_MAP,
+  RING_PREP_MAP,
+  RING_RELEASE,
+  RING_TOLD,
+} from './record/decision';
 import { assertDeviceLayout, countersOf, DEVICE_BYTES, histogramsOf } from './record/device';
 import { deviceAt } from './record/devices';
 import { assertExtentLayout } from './record/extent';
@@ -113,7 +121,7 @@ export function initialise(
   const fillAt = at;
   at += <usize>fillsMax(bios) * FILL_BYTES;
   const decisionsAt = at;
-  at += <usize>(4 * DECISIONS + RELEASES) * DECISION_BYTES;
+  at += <usize>(5 * DECISIONS + RELEASES) * DECISION_BYTES;
   const failureAt = at;
   at += <usize>FAILURES * FAILURE_BYTES;
   const traceAt = at;
@@ -149,7 +157,8 @@ export function initialise(
   layRing(RING_END_IO, decisionsAt, 1);
   layRing(RING_PREP_MAP, decisionsAt, 2);
   layRing(RING_MAP, decisionsAt, 3);
-  layRing(RING_RELEASE, decisionsAt, 4);
+  layRing(RING_TOLD, decisionsAt, 4);
+  layRing(RING_RELEASE, decisionsAt, 5);
   fillPools();
   setHeader(HEADER_BYTES_USED, <u32>at);
   all.isInitialised = 1;

@@ -28,13 +28,14 @@ import {
   WANT_PREP_MAP,
   WANT_RELEASE,
   WANT_RUN,
+  WANT_TOLD,
 } from './abi';
 import { run as runDevice } from './down/dispatch';
 import { takeMapVerdicts } from './down/map';
 import { takePrepMapVerdicts } from './down/prep-map';
 import { unplug } from './down/submit';
 import { BIO_AFTER_FLUSH, BIO_HELD, BIO_MAP_QUEUE, Bio } from './record/bio';
-import { asked, RING_END_IO, RING_END_IO_FIRST, RING_MAP, RING_PREP_MAP, RING_RELEASE } from './record/decision';
+import { asked, RING_END_IO, RING_END_IO_FIRST, RING_MAP, RING_PREP_MAP, RING_RELEASE, RING_TOLD } from './record/decision';
 import { deviceAt } from './record/devices';
 import { endBio, takeEndedBio, takeEndedRequest } from './record/ended';
 import { isFillHigh } from './record/fill';
@@ -112,6 +113,7 @@ function takeAnswers(): void {
 /** end_io before end_io_first, map before prep_map: each ring is empty when the stage before it adds to it. */
 function takeVerdicts(): void {
   setHeader(RING_RELEASE + 1, 0);
+  setHeader(RING_TOLD + 1, 0);
   if (asked(RING_END_IO)) takeEndIoVerdicts();
   if (asked(RING_END_IO_FIRST)) takeEndIoFirstVerdicts();
   if (asked(RING_MAP)) takeMapVerdicts();
@@ -230,6 +232,7 @@ function asksHost(): bool {
 function wants(): u32 {
   return (
     (asked(RING_RELEASE) ? WANT_RELEASE : 0) |
+    (asked(RING_TOLD) ? WANT_TOLD : 0) |
     (asked(RING_END_IO_FIRST) ? WANT_END_IO_FIRST : 0) |
     (asked(RING_END_IO) ? WANT_END_IO : 0) |
     (asked(RING_PREP_MAP) ? WANT_PREP_MAP : 0) |

@@ -16,6 +16,7 @@ import {
   DECISION_TARGET,
   DECISION_VERDICT,
   END_DELAY_REQUEUE,
+  END_DONE,
   END_KILL,
   HEADER_DECISION_CAPACITY,
   HEADER_END_IO,
@@ -23,6 +24,7 @@ import {
   HEADER_MAP,
   HEADER_PREP_MAP,
   HEADER_RELEASE,
+  HEADER_TOLD,
   ID_BIO,
   MAP_KILL,
   MAP_REMAPPED,
@@ -127,6 +129,7 @@ export class Decisions {
   readonly #slots: (TargetSlot | undefined)[];
   readonly #clock: Float64Array;
   readonly #release: Ring;
+  readonly #told: Ring;
   readonly #endIoFirst: Ring;
   readonly #endIo: Ring;
   readonly #prepMap: Ring;
@@ -136,6 +139,7 @@ export class Decisions {
     this.#slots = slots;
     this.#clock = core.clock;
     this.#release = new Ring(core, HEADER_RELEASE);
+    this.#told = new Ring(core, HEADER_TOLD);
     this.#endIoFirst = new Ring(core, HEADER_END_IO_FIRST);
     this.#endIo = new Ring(core, HEADER_END_IO);
     this.#prepMap = new Ring(core, HEADER_PREP_MAP);
@@ -152,6 +156,21 @@ export class Decisions {
         slot.target.release?.(view);
       } catch (error) {
         misbehaves(slot, 'release', error);
+      }
+    }
+  }
+
+  /** Ends of which endIo is only told. */
+  told(): void {
+    const { view, count } = this.#told;
+    view.nowNs = this.#clock[0] as number;
+    for (let i = 0; i < count; i++) {
+      const slot = this.#at(view, i);
+      try {
+        const said: unknown = (slot.target as Required<Target>).endIo(view);
+        if (said !== END_DONE) misbehaves(slot, 'endIo', said, 'END_DONE, as isEndIoTold says');
+      } catch (error) {
+        misbehaves(slot, 'endIo', error);
       }
     }
   }

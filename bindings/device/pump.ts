@@ -43,6 +43,7 @@ import {
   WANT_PREP_MAP,
   WANT_RELEASE,
   WANT_RUN,
+  WANT_TOLD,
 } from '../../assembly/abi.ts';
 import type { Core } from '../core/core.ts';
 import { RqdmError } from '../errors.ts';
@@ -314,7 +315,7 @@ export class Pump implements PathSink {
       if (want & WANT_ALARM) this.#hasAlarm = true;
       if (want & WANT_FILL) this.#fill();
       if (want & WANT_COMPLETE) this.#complete();
-      if (want & ASKS) this.#decide(want);
+      if (want & (ASKS | WANT_TOLD)) this.#decide(want);
       if (want & WANT_ISSUE) this.#issue();
       if (!(want & (ASKS | WANT_RUN)) && header[HEADER_ANSWER_COUNT] === 0) return;
     }
@@ -323,6 +324,7 @@ export class Pump implements PathSink {
   #decide(want: number): void {
     const decisions = this.#decisions;
     if (want & WANT_RELEASE) decisions.release();
+    if (want & WANT_TOLD) decisions.told();
     if (want & WANT_END_IO_FIRST) decisions.endIoFirst();
     if (want & WANT_END_IO) decisions.endIo();
     if (want & WANT_PREP_MAP) decisions.prepMap();

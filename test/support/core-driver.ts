@@ -44,6 +44,7 @@ const DECISION_RINGS = [
   abi.HEADER_END_IO,
   abi.HEADER_PREP_MAP,
   abi.HEADER_MAP,
+  abi.HEADER_TOLD,
 ] as const;
 
 export class CoreDriver {
@@ -312,6 +313,12 @@ export class CoreDriver {
 
   private serve(want: number): void {
     if (want & abi.WANT_RELEASE) this.decide(abi.HEADER_RELEASE, (hooks, io) => hooks.release?.(io));
+    if (want & abi.WANT_TOLD) {
+      this.decide(abi.HEADER_TOLD, (hooks, io) => {
+        const said = hooks.endIo?.(io);
+        check(said === abi.END_DONE, () => `${said} of an end that is only told`);
+      });
+    }
     if (want & abi.WANT_END_IO_FIRST) {
       this.decide(abi.HEADER_END_IO_FIRST, (hooks, io) => io.setWord(abi.DECISION_STATUS, hooks.endIoFirst?.(io) as number));
     }
