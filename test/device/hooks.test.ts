@@ -90,6 +90,35 @@ for (const type of TYPES) {
     });
   }
 
+  test(`endIo that is only told hears of every end once, is asked about errors and flushes, and fails nothing (${type})`, async () => {
+    const lines: string[] = [];
+    await using mapper = new DeviceMapper({ log: (line) => lines.push(line) });
+    const free = poolFigures(mapper);
+    const heard: string[] = [];
+    let isSinful = false;
+    const hooks: ProbeHooks = {
+      isEndIoTold: true,
+      endIo: (io) => {
+        heard.push(`${io.operation} ${io.sector}+${io.sectors} ${io.status}`);
+        return isSinful ? END_REQUEUE : END_DONE;
+      },
+    };
+    const device = await probeDevice(mapper, type, hooks, `${A}&cache=c&error=medium@${BAD_SECTOR}+1`).device;
+    const many = Array.from({ length: 600 }, (_, i) => 128 + 2 * i);
+    await Promise.all(many.map((sector) => device.read(sector * 512, 512)));
+    assert.equal(heard.splice(0).sort(), many.map((sector) => `0 ${sector}+1 0`).sort(), 'more than its ring holds');
+    await device.write(pattern(0, 512, 1), 0);
+    assert.is((await rejection(device.read(BAD_SECTOR * 512, 512)))['code'], 'ENODATA');
+    await device.flush();
+    assert.equal(heard.splice(0), ['1 0+1 0', `0 ${BAD_SECTOR}+1 ${STATUS_MEDIUM}`, '2 0+0 0']);
+    isSinful = true;
+    assert.is(Buffer.compare(await device.read(0, 512), pattern(0, 512, 1)), 0, 'it has ended well');
+    assert.match(lines.join(), /hook endIo returned 2: expected END_DONE, as isEndIoTold says/);
+    assert.equal(heard, ['0 0+1 0']);
+    await device.close();
+    assert.equal(poolFigures(mapper), free);
+  });
+
   test(`a device that the table does not name, or map changing the device, is an error by name (${type})`, async () => {
     await using mapper = new DeviceMapper();
     const other = await mapper.openDevice('mem:other?size=1M');

@@ -9,7 +9,7 @@ export type ProbeHooks = {
   [Name in 'prepMap' | 'map' | 'endIoFirst' | 'endIo']?: (io: TargetIo, probe: Probe) => number;
 } & {
   [Name in 'presuspend' | 'presuspendUndo' | 'postsuspend' | 'preresume' | 'resume' | 'destroy']?: (probe: Probe) => void;
-} & { busy?: (probe: Probe) => boolean };
+} & { busy?: (probe: Probe) => boolean; isEndIoTold?: boolean };
 
 export class Probe implements Target {
   readonly context: TargetContext;
@@ -23,7 +23,8 @@ export class Probe implements Target {
     this.devices = devices;
     this.prepMap = this.counted('prepMap', hooks.prepMap ?? choose);
     this.endIo = this.counted('endIo', hooks.endIo ?? (() => END_DONE));
-    const { map, endIoFirst, busy } = hooks;
+    const { map, endIoFirst, busy, isEndIoTold } = hooks;
+    if (isEndIoTold) Object.assign(this, { isEndIoTold });
     if (map) Object.assign(this, { map: this.counted('map', map) });
     if (endIoFirst) Object.assign(this, { endIoFirst: this.counted('endIoFirst', endIoFirst) });
     if (busy) Object.assign(this, { busy: () => busy(this) });
