@@ -239,7 +239,9 @@ export class SimulatedPath extends KnownPath implements Path {
     this.#reorder((slot) => {
       if ((calls.numbers[slot] as number) < this.#heldFrom) return Math.max(calls.bookedNs[slot] as number, nowNs);
       const operation = (calls.operations[slot] as number) & OPERATION_MASK;
-      return this.#device.book(nowNs, operation, calls.bytes[slot] as number, calls.positions[slot] as number);
+      const endNs = this.#device.book(nowNs, operation, calls.bytes[slot] as number, calls.positions[slot] as number);
+      calls.bookedNs[slot] = endNs;
+      return endNs;
     });
     this.#heldFrom = Number.POSITIVE_INFINITY;
   }
