@@ -1,8 +1,5 @@
 // A rotating disk: t = overhead + seek + rotation + transfer, with read-ahead and a write-back buffer in front.
 //
-//   where      sector → zone → cylinder, track, angle. Tracks and cylinders are skewed, so that a sequential read goes on
-//              without waiting for a turn. The angle of the platter is the time: a read that comes a little too late
-//              waits for a whole turn, as on a real disk
 //   reads      that lie in a segment of the buffer, or in what read-ahead is about to bring there, are hits
 //   writes     are acknowledged from the buffer while it has room, and put down when the arm has nothing else to do,
 //              in the order of their places; a read waits for the one that is being put down
@@ -11,8 +8,9 @@
 // All of it is booked lazily: what the disk has done by itself since the last call is worked out when the next one comes.
 
 import { OPERATION_FLUSH, OPERATION_READ, OPERATION_WRITE } from '../../../assembly/abi.ts';
+import { DiskArm } from './disk-arm.ts';
 import { byteNsOf, NS_PER_MS, type StorageModel } from './model.ts';
-import { type SeekDescription, seekCurve } from './seek-curve.ts';
+import type { SeekDescription } from './seek-curve.ts';
 
 export interface DiskDescription {
   readonly kind: 'disk';
@@ -39,17 +37,8 @@ const SECTOR_BYTES = 512;
 export class DiskModel implements StorageModel {
   readonly sizeSectors: number;
   readonly #disk: DiskDescription;
-  readonly #seekMs: Float64Array;
-  readonly #turnNs: number;
-  /** First sector and cylinder of each zone, and one more of each. */
-  readonly #zoneSectors: number[] = [0];
-  readonly #zoneCylinders: number[] = [0];
+  readonly #arm: DiskArm;
   readonly #busByteNs: number;
-  /** When the arm is free, and where it stands. */
-  #freeNs = 0;
-  #cylinder = 0;
-  #armSector = 0;
-  #surface = 0;
   /** Segments of the read buffer: first sector, and the end of what was asked for; which is read on since `freeNs`. */
   readonly #segmentStarts: Float64Array;
   readonly #segmentEnds: Float64Array;
@@ -62,22 +51,11 @@ export class DiskModel implements StorageModel {
   readonly #dirtySectors: number[] = [];
   readonly #dirtyLengths: number[] = [];
   #dirtyBytes = 0;
-  // what `#locate` finds
-  #atCylinder = 0;
-  #atSurface = 0;
-  #atAngle = 0;
-  #atTrackSectors = 1;
-  #atTrackLeft = 1;
 
   constructor(disk: DiskDescription) {
     this.#disk = disk;
-    this.#turnNs = (60_000 / disk.rpm) * NS_PER_MS;
-    for (const [index, { cylinders, sectorsPerTrack }] of disk.zones.entries()) {
-      this.#zoneSectors.push((this.#zoneSectors[index] as number) + cylinders * disk.surfaces * sectorsPerTrack);
-      this.#zoneCylinders.push((this.#zoneCylinders[index] as number) + cylinders);
-    }
-    this.sizeSectors = this.#zoneSectors.at(-1) as number;
-    this.#seekMs = seekCurve(disk.seek, this.#zoneCylinders.at(-1) as number);
+    this.#arm = new DiskArm(disk);
+    this.sizeSectors = this.#arm.sizeSectors;
     this.#busByteNs = byteNsOf(disk.busMBps);
     const { segments } = disk.readBuffer;
     this.#segmentStarts = new Float64Array(segments).fill(-1);
@@ -110,12 +88,12 @@ export class DiskModel implements StorageModel {
         return Math.max(nowNs + overheadMs.readHit * NS_PER_MS, readyNs) + travelNs;
       }
     }
-    const beginNs = Math.max(nowNs + overheadMs.readMiss * NS_PER_MS, this.#freeNs);
+    const beginNs = Math.max(nowNs + overheadMs.readMiss * NS_PER_MS, this.#arm.freeNs);
     const endNs = this.#access(beginNs, sector, sectors, false);
     this.#startAhead(sector, sectors, endNs);
     if (this.#disk.forwardsWhole === true) return endNs + travelNs;
     // the bus works while the platter does: behind the last sector there is that sector's way, or what a slow bus has left
-    const passingNs = sectors * (this.#turnNs / this.#trackSectorsOf(sector));
+    const passingNs = sectors * this.#arm.sectorNs(sector);
     return Math.max(endNs + SECTOR_BYTES * this.#busByteNs, endNs - passingNs + travelNs);
   }
 
@@ -135,7 +113,7 @@ export class DiskModel implements StorageModel {
     const have = this.#segmentEnds[segment] as number;
     if (end <= have) return nowNs;
     if (segment !== this.#ahead) return -1;
-    const sectorNs = this.#turnNs / this.#trackSectorsOf(have);
+    const sectorNs = this.#arm.sectorNs(have);
     return this.#aheadNs + (end - have) * sectorNs;
   }
 
@@ -160,7 +138,7 @@ export class DiskModel implements StorageModel {
     if (segment < 0) return;
     this.#ahead = -1;
     const have = this.#segmentEnds[segment] as number;
-    const read = Math.floor((nowNs - this.#aheadNs) / (this.#turnNs / this.#trackSectorsOf(have)));
+    const read = Math.floor((nowNs - this.#aheadNs) / this.#arm.sectorNs(have));
     if (read > 0) this.#segmentEnds[segment] = have + Math.min(read, this.#disk.readBuffer.segmentSectors);
   }
 
@@ -174,13 +152,13 @@ export class DiskModel implements StorageModel {
     const arrivedNs = nowNs + overheadMs.write * NS_PER_MS + bytes * this.#busByteNs;
     // without a buffer the arm moves while the data comes
     if (bytes > writeBufferBytes) {
-      const beginNs = Math.max(nowNs + overheadMs.write * NS_PER_MS, this.#freeNs);
+      const beginNs = Math.max(nowNs + overheadMs.write * NS_PER_MS, this.#arm.freeNs);
       return Math.max(arrivedNs, this.#access(beginNs, sector, sectors, true));
     }
     const roomNs = this.#makeRoom(nowNs, writeBufferBytes - bytes);
     const endNs = Math.max(arrivedNs, roomNs);
     // an arm that had nothing to do begins when it has something
-    if (this.#dirtySectors.length === 0) this.#freeNs = Math.max(this.#freeNs, endNs);
+    if (this.#dirtySectors.length === 0) this.#arm.freeNs = Math.max(this.#arm.freeNs, endNs);
     this.#keep(sector, sectors);
     return endNs;
   }
@@ -222,13 +200,13 @@ export class DiskModel implements StorageModel {
 
   /** Puts down what the disk has begun by `nowNs`. */
   #putDownUntil(nowNs: number): void {
-    while (this.#dirtySectors.length > 0 && this.#freeNs < nowNs) this.#putDownOne(this.#freeNs);
+    while (this.#dirtySectors.length > 0 && this.#arm.freeNs < nowNs) this.#putDownOne(this.#arm.freeNs);
   }
 
   /** Puts down until at most `bytes` are left in the buffer; returns when that is so. */
   #makeRoom(nowNs: number, bytes: number): number {
     let roomNs = nowNs;
-    while (this.#dirtyBytes > bytes) roomNs = this.#putDownOne(Math.max(this.#freeNs, nowNs));
+    while (this.#dirtyBytes > bytes) roomNs = this.#putDownOne(Math.max(this.#arm.freeNs, nowNs));
     return roomNs;
   }
 
@@ -244,7 +222,7 @@ export class DiskModel implements StorageModel {
 
   /** The first one from the arm on inwards, else the outermost. */
   #nextDirty(): number {
-    const at = this.#firstDirty(this.#armSector);
+    const at = this.#firstDirty(this.#arm.sector);
     return at < this.#dirtySectors.length ? at : 0;
   }
 
@@ -253,69 +231,8 @@ export class DiskModel implements StorageModel {
     return Math.max(endNs, nowNs) + this.#disk.overheadMs.readHit * NS_PER_MS;
   }
 
-  // ---- the arm ----------------------------------------------------------------------------------------------------
-
-  /** Moves there from `beginNs` on, waits for the sector, reads or writes; returns when the last sector has passed. */
   #access(beginNs: number, sector: number, sectors: number, isWrite: boolean): number {
     this.#stopAhead(beginNs);
-    const { headSwitchMs, writeSettleMs } = this.#disk;
-    this.#locate(sector);
-    const way = Math.abs(this.#atCylinder - this.#cylinder);
-    let atNs = beginNs;
-    if (way > 0) atNs += (this.#seekMs[way] as number) * NS_PER_MS;
-    else if (this.#atSurface !== this.#surface) atNs += headSwitchMs * NS_PER_MS;
-    if (isWrite) atNs += writeSettleMs * NS_PER_MS;
-    atNs = this.#passOver(atNs, sector, sectors);
-    this.#freeNs = atNs;
-    this.#armSector = sector + sectors;
-    return atNs;
-  }
-
-  /** Track by track: wait for the first sector, let the others pass. */
-  #passOver(fromNs: number, first: number, sectors: number): number {
-    const { headSwitchMs } = this.#disk;
-    let atNs = fromNs;
-    let sector = first;
-    let left = sectors;
-    for (;;) {
-      this.#locate(sector);
-      const angle = (atNs / this.#turnNs) % 1;
-      atNs += ((this.#atAngle - angle + 1) % 1) * this.#turnNs;
-      const passing = Math.min(left, this.#atTrackLeft);
-      atNs += (passing / this.#atTrackSectors) * this.#turnNs;
-      left -= passing;
-      sector += passing;
-      this.#cylinder = this.#atCylinder;
-      this.#surface = this.#atSurface;
-      if (left <= 0) return atNs;
-      const isNextCylinder = this.#surface === this.#disk.surfaces - 1;
-      atNs += (isNextCylinder ? (this.#seekMs[1] as number) : headSwitchMs) * NS_PER_MS;
-    }
-  }
-
-  #trackSectorsOf(sector: number): number {
-    this.#locate(sector);
-    return this.#atTrackSectors;
-  }
-
-  #locate(sector: number): void {
-    const { zones, surfaces, headSwitchMs } = this.#disk;
-    const inside = sector < this.sizeSectors ? sector : sector % this.sizeSectors;
-    let zone = 0;
-    while (zone + 1 < zones.length && inside >= (this.#zoneSectors[zone + 1] as number)) zone++;
-    const { sectorsPerTrack } = zones[zone] as { sectorsPerTrack: number };
-    const offset = inside - (this.#zoneSectors[zone] as number);
-    const track = Math.floor(offset / sectorsPerTrack);
-    const inTrack = offset - track * sectorsPerTrack;
-    const cylinder = Math.floor(track / surfaces);
-    this.#atCylinder = (this.#zoneCylinders[zone] as number) + cylinder;
-    this.#atSurface = track - cylinder * surfaces;
-    this.#atTrackSectors = sectorsPerTrack;
-    this.#atTrackLeft = sectorsPerTrack - inTrack;
-    // skewed by what a switch takes, so that the next track begins when the head has come there
-    const headSkew = (headSwitchMs * NS_PER_MS) / this.#turnNs + 2 / sectorsPerTrack;
-    const cylinderSkew = ((this.#seekMs[1] as number) * NS_PER_MS) / this.#turnNs + 2 / sectorsPerTrack;
-    const switches = cylinder * (surfaces - 1) + this.#atSurface;
-    this.#atAngle = (inTrack / sectorsPerTrack + switches * headSkew + cylinder * cylinderSkew) % 1;
+    return this.#arm.access(beginNs, sector, sectors, isWrite);
   }
 }
