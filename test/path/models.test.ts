@@ -10,7 +10,7 @@ import { DiskModel } from '../../bindings/path/model/disk.ts';
 import { FixedModel } from '../../bindings/path/model/fixed.ts';
 import { Link } from '../../bindings/path/model/link.ts';
 import { LINK_PROFILES, STORAGE_PROFILES } from '../../bindings/path/model/profiles.ts';
-import { ATLAS_10K } from '../../bindings/path/model/profiles-disk.ts';
+import { ATLAS_10K, NEARLINE_7200 } from '../../bindings/path/model/profiles-disk.ts';
 import { NVME_970_PRO, NVME_TLC } from '../../bindings/path/model/profiles-solid.ts';
 import { createStorage } from '../../bindings/path/model/registry.ts';
 import { seekCurve } from '../../bindings/path/model/seek-curve.ts';
@@ -116,6 +116,33 @@ test('what read-ahead has brought is a hit; what a write has changed is none', (
   }
   assert.ok(again / 10 > 2e6, `${again / 10}`);
 });
+
+for (const [depth, pauseNs] of [
+  [1, 0],
+  [32, 0],
+  [1, 100e6],
+] as const) {
+  test(`read-ahead is no faster than the platter: depth ${depth}, a pause of ${pauseNs / 1e6} ms each 64 reads`, () => {
+    const disk = new DiskModel(NEARLINE_7200);
+    const ends: number[] = Array.from({ length: depth }, () => 1e6);
+    const bytes = 256 * KIB;
+    let busyNs = 0;
+    let lastNs = 1e6;
+    for (let i = 0; i < 1024; i++) {
+      const pausedNs = i % 64 === 0 ? pauseNs : 0;
+      const end = disk.book((ends[i % depth] as number) + pausedNs, OPERATION_READ, bytes, i * bytes);
+      busyNs += end - lastNs - pausedNs;
+      lastNs = end;
+      ends[i % depth] = end;
+    }
+    const zone = NEARLINE_7200.zones[0] as { sectorsPerTrack: number };
+    const platter = (zone.sectorsPerTrack * 512 * NEARLINE_7200.rpm) / 60;
+    // what was read into the buffer in a pause is there at once
+    const aheadNs = pauseNs === 0 ? 0 : 16 * ((NEARLINE_7200.readBuffer.segmentSectors * 512) / platter) * 1e9;
+    const rate = (1024 * bytes) / ((busyNs + aheadNs) / 1e9);
+    assert.ok(rate <= 1.01 * platter && rate > 0.85 * platter, `${rate / 1e6} MB/s of ${platter / 1e6}`);
+  });
+}
 
 test('a disk acknowledges writes from its buffer until that is full, and a flush waits for the arm', () => {
   const disk = new DiskModel(ATLAS_10K);

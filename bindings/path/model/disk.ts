@@ -83,7 +83,7 @@ export class DiskModel implements StorageModel {
       const end = sector + sectors;
       const readyNs = this.#readyNs(segment, end, nowNs);
       if (readyNs >= 0) {
-        this.#segmentEnds[segment] = Math.max(this.#segmentEnds[segment] as number, end);
+        if (end > (this.#segmentEnds[segment] as number)) this.#readOn(segment, end, readyNs);
         this.#segmentUses[segment] = ++this.#uses;
         return Math.max(nowNs + overheadMs.readHit * NS_PER_MS, readyNs) + travelNs;
       }
@@ -114,7 +114,16 @@ export class DiskModel implements StorageModel {
     if (end <= have) return nowNs;
     if (segment !== this.#ahead) return -1;
     const sectorNs = this.#arm.sectorNs(have);
-    return this.#aheadNs + (end - have) * sectorNs;
+    // it stopped when the segment was full, and went on when there was room again: now
+    const fromNs = Math.max(this.#aheadNs, nowNs - this.#disk.readBuffer.segmentSectors * sectorNs);
+    return fromNs + (end - have) * sectorNs;
+  }
+
+  /** A call has asked for what read-ahead brings until `readyNs`: the arm stays for that long. */
+  #readOn(segment: number, end: number, readyNs: number): void {
+    this.#segmentEnds[segment] = end;
+    this.#aheadNs = readyNs;
+    this.#arm.freeNs = Math.max(this.#arm.freeNs, readyNs);
   }
 
   #startAhead(sector: number, sectors: number, endNs: number): void {
