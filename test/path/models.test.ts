@@ -154,6 +154,17 @@ test('a disk acknowledges writes from its buffer until that is full, and a flush
   assert.ok(disk.book(30e6, OPERATION_FLUSH, 0, 0) > 60e6);
 });
 
+test('a flush waits for the write that the arm is putting down, though the buffer holds it no more', () => {
+  const disk = new DiskModel(ATLAS_10K);
+  const acknowledged = disk.book(0, OPERATION_WRITE, 4 * KIB, 9e9 - (9e9 % 512));
+  // the arm begins then, and seeks over the whole disk
+  assert.ok(disk.book(acknowledged + 1, OPERATION_FLUSH, 0, 0) > acknowledged + 5e6);
+  // and after a while there is nothing left to wait for
+  near(disk.book(1e9, OPERATION_FLUSH, 0, 0) - 1e9, 0.55e6, 1e-6, 'nanoseconds');
+  const again = disk.book(2e9, OPERATION_WRITE, 4 * KIB, 0);
+  near(disk.book(again + 1e9, OPERATION_FLUSH, 0, 0) - again - 1e9, 0.55e6, 1e-6, 'nanoseconds');
+});
+
 test('a link takes its latency twice, and carries reads back and writes out at its rate', () => {
   const link = new Link({ latencyUs: 10, MBps: 1000, jitter: 0, queueDepth: 64, busyUs: 0 }, new SeededRandom(1));
   const arrived = link.out(0, OPERATION_READ, 100_000);

@@ -51,6 +51,8 @@ export class DiskModel implements StorageModel {
   readonly #dirtySectors: number[] = [];
   readonly #dirtyLengths: number[] = [];
   #dirtyBytes = 0;
+  /** When the last write that left the buffer is on the platter. */
+  #putDownNs = 0;
 
   constructor(disk: DiskDescription) {
     this.#disk = disk;
@@ -226,7 +228,8 @@ export class DiskModel implements StorageModel {
     this.#dirtySectors.splice(at, 1);
     this.#dirtyLengths.splice(at, 1);
     this.#dirtyBytes -= sectors * SECTOR_BYTES;
-    return this.#access(beginNs, sector, sectors, true);
+    this.#putDownNs = this.#access(beginNs, sector, sectors, true);
+    return this.#putDownNs;
   }
 
   /** The first one from the arm on inwards, else the outermost. */
@@ -236,8 +239,9 @@ export class DiskModel implements StorageModel {
   }
 
   #flush(nowNs: number): number {
-    const endNs = this.#makeRoom(nowNs, 0);
-    return Math.max(endNs, nowNs) + this.#disk.overheadMs.readHit * NS_PER_MS;
+    this.#putDownUntil(nowNs);
+    this.#makeRoom(nowNs, 0);
+    return Math.max(this.#putDownNs, nowNs) + this.#disk.overheadMs.readHit * NS_PER_MS;
   }
 
   #access(beginNs: number, sector: number, sectors: number, isWrite: boolean): number {
