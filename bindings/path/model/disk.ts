@@ -37,7 +37,7 @@ export interface DiskDescription {
   readonly passedOverMs: number;
 }
 
-const SECTOR_BYTES = 512;
+export const SECTOR_BYTES = 512;
 
 export class DiskModel implements StorageModel {
   readonly sizeSectors: number;
@@ -121,12 +121,12 @@ export class DiskModel implements StorageModel {
     return arrivedNs + (isWrite ? write : readMiss) * NS_PER_MS;
   }
 
-  /** When read-ahead has the first sector of a read, if the arm stays where it is. -1: it is not about to bring it. */
-  aheadReachesNs(nowNs: number, sector: number): number {
+  /** When read-ahead has all of a read up to `end`, if the arm stays where it is. -1: it is not about to bring its sector. */
+  readAheadNs(nowNs: number, sector: number, end: number): number {
     const segment = this.#ahead;
     if (segment < 0 || sector < (this.#segmentStarts[segment] as number)) return -1;
     const have = this.#segmentEnds[segment] as number;
-    return sector < have + this.#disk.readBuffer.segmentSectors ? this.#readyNs(segment, sector, nowNs) : -1;
+    return sector < have + this.#disk.readBuffer.segmentSectors ? this.#readyNs(segment, end, nowNs) : -1;
   }
 
   /** A segment that holds the sector, or will when read-ahead goes on. -1: none. */
