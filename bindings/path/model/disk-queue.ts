@@ -10,7 +10,9 @@
 //   choose    what read-ahead has brought meanwhile comes first. Then the command whose first sector is soonest under a
 //             head: seek and rotation from where the arm stands, when it is free. A read that read-ahead is about to bring
 //             costs what the platter needs to bring it. Equals go by arrival
-//   ageing    a command that has been in the window for `passedOverMs` is served before all others but buffered ones, the oldest first
+//   ageing    a command that `patience` × `commandQueue` others have been served before goes next, whatever it costs; only what
+//             costs nothing still goes before it. Counted, not timed: a time that suits one length of queue makes a longer
+//             one first come, first served, as all of it is too old then
 //   buffer    a write that finds no room, and a flush, wait for the write buffer; while one waits, the next write that would
 //             be put down stands in the choice for it. Buffered writes behind it wait too, so that a flush comes to an end
 //
@@ -22,7 +24,7 @@
 import { OPERATION_FLUSH, OPERATION_READ, OPERATION_WRITE } from '../../../assembly/abi.ts';
 import type { Time, Timer } from '../../time/time.ts';
 import { type DiskDescription, DiskModel, SECTOR_BYTES } from './disk.ts';
-import { NS_PER_MS, type StorageModel } from './model.ts';
+import type { StorageModel } from './model.ts';
 import { QueuedCommands } from './queued-commands.ts';
 
 /** Who has sent a command, and is told when its answer leaves the disk. */
@@ -39,7 +41,9 @@ export class DiskQueue implements StorageModel {
   readonly #time: Time;
   readonly #alarm: Timer;
   #alarmNs = Number.POSITIVE_INFINITY;
-  readonly #passedOverNs: number;
+  readonly #passesMost: number;
+  /** Times the arm was sent so far. */
+  #sent = 0;
   /** Commands that have a place, by arrival. */
   readonly #window: Int32Array;
   #count = 0;
@@ -59,7 +63,7 @@ export class DiskQueue implements StorageModel {
   constructor(disk: DiskDescription, time: Time) {
     this.#disk = new DiskModel(disk);
     this.#window = new Int32Array(disk.commandQueue);
-    this.#passedOverNs = disk.passedOverMs * NS_PER_MS;
+    this.#passesMost = disk.patience * disk.commandQueue;
     this.#time = time;
     this.#alarm = time.timer(this.#onAlarm, { isPrecise: true });
   }
@@ -165,7 +169,7 @@ export class DiskQueue implements StorageModel {
       this.#ready(one, endNs);
       return;
     }
-    commands.enteredNs[one] = nowNs;
+    commands.sentBefore[one] = this.#sent;
     this.#window[this.#count++] = one;
     if (commands.isForBuffer[one] === 1) this.#forBuffer++;
     else commands.locate(one, disk.arm);
@@ -275,8 +279,8 @@ export class DiskQueue implements StorageModel {
         best = place;
       }
     }
-    const firstNs = commands.enteredNs[this.#window[0] as number] as number;
-    return firstNs + this.#passedOverNs <= nowNs ? 0 : best;
+    const passes = this.#sent++ - (commands.sentBefore[this.#window[0] as number] as number);
+    return passes < this.#passesMost ? best : 0;
   }
 
   /** When the first sector would be there. */

@@ -33,8 +33,8 @@ export interface DiskDescription {
   readonly writeBufferBytes: number;
   /** Commands that it chooses among, 1 … 256. 1: it serves them in the order in which they come. */
   readonly commandQueue: number;
-  /** A command that has been passed over for so long is served next. */
-  readonly passedOverMs: number;
+  /** A command is passed over at most so many times the length of the queue. */
+  readonly patience: number;
 }
 
 export const SECTOR_BYTES = 512;

@@ -17,8 +17,8 @@ export class QueuedCommands {
   sectors: Float64Array = new Float64Array(ROWS_FIRST);
   issuedNs: Float64Array = new Float64Array(ROWS_FIRST);
   arrivedNs: Float64Array = new Float64Array(ROWS_FIRST);
-  /** When it found a place in the queue. */
-  enteredNs: Float64Array = new Float64Array(ROWS_FIRST);
+  /** How often the arm had been sent when it found a place in the queue. */
+  sentBefore: Float64Array = new Float64Array(ROWS_FIRST);
   /** 1: it waits for the write buffer, not for the arm. */
   isForBuffer: Uint8Array = new Uint8Array(ROWS_FIRST);
   // where the first sector lies
@@ -64,7 +64,7 @@ export class QueuedCommands {
     this.sectors = grown(new Float64Array(room), this.sectors);
     this.issuedNs = grown(new Float64Array(room), this.issuedNs);
     this.arrivedNs = grown(new Float64Array(room), this.arrivedNs);
-    this.enteredNs = grown(new Float64Array(room), this.enteredNs);
+    this.sentBefore = grown(new Float64Array(room), this.sentBefore);
     this.isForBuffer = grown(new Uint8Array(room), this.isForBuffer);
     this.cylinders = grown(new Float64Array(room), this.cylinders);
     this.surfaces = grown(new Float64Array(room), this.surfaces);
