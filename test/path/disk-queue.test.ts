@@ -28,7 +28,7 @@ class QueueBench {
 
   served(command: number, issuedNs: number, _operation: number, _bytes: number, endNs: number): void {
     assert.is(this.ends[command], UNKNOWN, `${command} was told once before`);
-    assert.ok(issuedNs <= endNs);
+    assert.ok(issuedNs <= endNs && Number.isInteger(this.time.now()));
     this.#note(command, endNs);
   }
 
@@ -221,6 +221,14 @@ test('no command starves: at most patience times the queue go before it, and all
   assert.ok(passedOver(1e9, 32) > 3000);
 });
 
+test('what is in the read buffer goes even before a command that was passed over too often', () => {
+  const bench = new QueueBench({ ...NEARLINE_7200, patience: 0 });
+  const [first, far, same] = [0, 7e9, 0].map((sector) => bench.send(OPERATION_READ, sector)) as [number, number, number];
+  bench.send(OPERATION_READ, 1e6);
+  bench.finish();
+  assert.equal(bench.told.slice(0, 3), [first, same, far]);
+});
+
 test('random reads from a full queue wait no longer than the commands that may go before them take', () => {
   const description = { ...NEARLINE_7200, patience: 2 };
   const bench = new QueueBench(description);
@@ -307,6 +315,18 @@ test('a disk without a buffer puts a write down before it ends, in the order of 
 });
 
 // ---- who does not wait any more -------------------------------------------------------------------------------------
+
+test('who takes the place of a command that is withdrawn takes it then', () => {
+  const bench = new QueueBench({ ...NEARLINE_7200, commandQueue: 2 });
+  const [, a] = [0, 7e9, 6e9].map((sector) => bench.send(OPERATION_READ, sector));
+  const write = bench.send(OPERATION_WRITE, 0);
+  bench.time.advanceTo(1e6 + 1000);
+  assert.is(bench.ends[write], UNKNOWN);
+  bench.queue.withdraw(bench, a as number);
+  const nowNs = bench.time.now();
+  bench.time.advanceTo(nowNs);
+  assert.ok((bench.ends[write] as number) >= nowNs && (bench.ends[write] as number) < nowNs + 0.3e6);
+});
 
 test('a command that is withdrawn is not served, and leaves its place to the next', () => {
   const bench = new QueueBench({ ...NEARLINE_7200, commandQueue: 2 });

@@ -101,8 +101,9 @@ export class DiskQueue implements StorageModel {
     if (place < 0) this.#commands.leave(one);
     else this.#leave(place);
     this.#commands.release(one);
-    // from a turn of its own: whoever withdraws is in the middle of something
-    if (this.#count > 0 || this.#commands.isComing) this.#wake(this.#time.now());
+    // whoever takes its place takes it now, and from a turn of its own: who withdraws is in the middle of something
+    this.#clockNs = Math.max(this.#clockNs, this.#time.now());
+    if (this.#count > 0 || this.#commands.isComing) this.#wake(this.#clockNs);
     return true;
   }
 
