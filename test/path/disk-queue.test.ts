@@ -320,7 +320,7 @@ test('who takes the place of a command that is withdrawn takes it then', () => {
   const bench = new QueueBench({ ...NEARLINE_7200, commandQueue: 2 });
   const [, a] = [0, 7e9, 6e9].map((sector) => bench.send(OPERATION_READ, sector));
   const write = bench.send(OPERATION_WRITE, 0);
-  bench.time.advanceTo(1e6 + 1000);
+  bench.time.advanceTo(3e6);
   assert.is(bench.ends[write], UNKNOWN);
   bench.queue.withdraw(bench, a as number);
   const nowNs = bench.time.now();

@@ -117,6 +117,14 @@ test('what read-ahead has brought is a hit; what a write has changed is none', (
   assert.ok(again / 10 > 2e6, `${again / 10}`);
 });
 
+test('a read of what another is still reading has it when the platter has brought it', () => {
+  const disk = new DiskModel(NEARLINE_7200);
+  const first = disk.book(0, OPERATION_READ, 512 * KIB, 0);
+  const [all, half] = [disk.book(1000, OPERATION_READ, 512 * KIB, 0), disk.book(1000, OPERATION_READ, 256 * KIB, 0)];
+  assert.ok(all >= first);
+  near(half, first - (256 * KIB) / 0.1749, 0.05, 'nanoseconds');
+});
+
 for (const [depth, pauseNs] of [
   [1, 0],
   [32, 0],

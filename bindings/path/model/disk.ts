@@ -143,12 +143,12 @@ export class DiskModel implements StorageModel {
   /** When the buffer has everything up to `end`; -1: it never will by itself. */
   #readyNs(segment: number, end: number, nowNs: number): number {
     const have = this.#segmentEnds[segment] as number;
-    if (end <= have) return nowNs;
-    if (segment !== this.#ahead) return -1;
+    if (segment !== this.#ahead) return end <= have ? nowNs : -1;
     const sectorNs = this.arm.sectorNs(have);
     // it stopped when the segment was full, and went on when there was room again: now
     const fromNs = Math.max(this.#aheadNs, nowNs - this.#disk.readBuffer.segmentSectors * sectorNs);
-    return fromNs + (end - have) * sectorNs;
+    const readyNs = fromNs + (end - have) * sectorNs;
+    return end <= have ? Math.max(readyNs, nowNs) : readyNs;
   }
 
   /** A call has asked for what read-ahead brings until `readyNs`: the arm stays for that long. */
