@@ -21,13 +21,21 @@ class QueueBench {
   readonly ends: number[] = [];
   readonly told: number[] = [];
   onServed: (command: number, endNs: number) => void = () => {};
+  readonly #sending: number[] = [];
 
-  constructor(disk: DiskDescription) {
+  /** With `lateNs` its alarms come so late. */
+  constructor(disk: DiskDescription, lateNs = 0) {
+    const timer = this.time.timer.bind(this.time);
+    this.time.timer = (run) => {
+      const inner = timer(run);
+      return { set: (atNs) => inner.set(atNs + lateNs), clear: () => inner.clear() };
+    };
     this.queue = new DiskQueue(disk, this.time);
   }
 
   served(command: number, issuedNs: number, _operation: number, _bytes: number, endNs: number): void {
     assert.is(this.ends[command], UNKNOWN, `${command} was told once before`);
+    assert.not(this.#sending.includes(command), `${command} was told before its owner knew that it would be`);
     assert.ok(issuedNs <= endNs && Number.isInteger(this.time.now()));
     this.#note(command, endNs);
   }
@@ -38,7 +46,9 @@ class QueueBench {
     const nowNs = this.time.now();
     this.ends.push(UNKNOWN);
     this.queue.from(this, command, nowNs);
+    this.#sending.push(command);
     const endNs = this.queue.book(nowNs + wayNs, operation, sectors * 512, sector * 512);
+    this.#sending.pop();
     if (endNs !== UNKNOWN) this.#note(command, endNs);
     return command;
   }
@@ -149,6 +159,24 @@ test('equals go in the order of arrival, and commands on their way are not there
   bench.finish();
   assert.equal(bench.told, [first, equal, other, second, late]);
   assert.ok((bench.ends[late] as number) > 1e9);
+});
+
+test('an alarm that is late changes no choice, and an owner who is told may send more', () => {
+  const run = (lateNs: number): number[] => {
+    const bench = new QueueBench(NEARLINE_7200, lateNs);
+    for (const sector of [0, 7e9, 6e9, 1e6]) bench.send(OPERATION_READ, sector);
+    let more = 2;
+    bench.onServed = () => {
+      if (more-- > 0) bench.send(OPERATION_READ, 3e9 + more * 1e6, 8, 1e9);
+    };
+    bench.time.advanceTo(500e6);
+    const last = bench.send(OPERATION_READ, 2e9);
+    assert.is.not(bench.ends[last], UNKNOWN);
+    bench.finish();
+    assert.is(bench.ends.length, 7);
+    return [...bench.ends.slice(0, 4), bench.ends[last] as number];
+  };
+  assert.equal(run(1e9), run(0));
 });
 
 test('a read of what the buffer holds does not wait for the arm, unless a write has changed it', () => {
