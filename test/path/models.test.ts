@@ -6,7 +6,7 @@ import { OPERATION_FLUSH, OPERATION_READ, OPERATION_WRITE } from '../../assembly
 import { DeviceMapper, RqdmError } from '../../bindings/index.ts';
 import { SeededRandom } from '../../bindings/path/fault/random.ts';
 import { ControllerArray } from '../../bindings/path/model/array.ts';
-import { DiskModel } from '../../bindings/path/model/disk.ts';
+import { type DiskDescription, DiskModel } from '../../bindings/path/model/disk.ts';
 import { FixedModel } from '../../bindings/path/model/fixed.ts';
 import { Link } from '../../bindings/path/model/link.ts';
 import { LINK_PROFILES, STORAGE_PROFILES } from '../../bindings/path/model/profiles.ts';
@@ -92,6 +92,26 @@ test('random reads of a disk take overhead, the mean seek, half a turn and the t
   }
   const turnMs = 60_000 / ATLAS_10K.rpm;
   near(now / 1e6 / reads, 0.6 + meanSeekMs + turnMs / 2 + (8 / 300) * turnMs, 0.02, 'milliseconds');
+});
+
+test('random calls, one by one, take what they took when the accuracy of the profiles was measured, to the last bit', () => {
+  const known = [
+    ['atlas-10k', 48_619_514_493.54476],
+    ['hp-c2247a', 128_730_643_518.73279],
+    ['cheetah-9lp', 47_740_730_913.36428],
+    ['nearline-7200', 64_046_660_943.87421],
+  ] as const;
+  for (const [name, expectedNs] of known) {
+    const disk = new DiskModel(STORAGE_PROFILES.get(name)?.description as DiskDescription);
+    const random = new SeededRandom(7);
+    let now = 1e9;
+    for (let i = 0; i < 5000; i++) {
+      const operation = random.unit() < 0.4 ? OPERATION_WRITE : OPERATION_READ;
+      const bytes = (1 + Math.floor(random.unit() * 64)) * 512;
+      now = disk.book(now, operation, bytes, Math.floor(random.unit() * (disk.sizeSectors - 64)) * 512);
+    }
+    assert.is(now, expectedNs, name);
+  }
 });
 
 test('a disk reads on from track to track at the rate of its outermost zone', () => {
