@@ -10,7 +10,8 @@
 //     model     a disk or an SSD with a link in front of it (model/); paths of the same NAME lead to the same one
 //
 // The end of a call is booked when the call is issued: calls are served in the order of issue, so what is booked already
-// says when the next one can begin. When it ends, its status is asked for, its bytes are moved, and it is answered. So a
+// says when the next one can begin. (A device that chooses among its calls books Infinity, and tells the path the end when it
+// has chosen: `endsAt`.) When it ends, its status is asked for, its bytes are moved, and it is answered. So a
 // read sees what was written by calls that ended before it. What ends at the same time ends in the order of issue.
 //
 // Calls are slots of typed arrays, in the order of their ends: nothing is allocated for one once there have been as many at

@@ -49,7 +49,7 @@ export class Link {
     this.#ends = new Float64Array(link.queueDepth);
   }
 
-  /** Missing: as described. What is under way counts no more. */
+  /** Missing: as described. What is under way counts no more, if its way back is booked. */
   setDepth(depth: number = this.#link.queueDepth): void {
     this.#ends = new Float64Array(Math.min(DEPTH_MAX, Math.max(1, depth)));
     this.#calls = 0;
