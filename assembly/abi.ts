@@ -74,6 +74,7 @@ export const HOOK_PREP_MAP = 1;
 export const HOOK_MAP = 2;
 export const HOOK_END_IO_FIRST = 4;
 export const HOOK_END_IO = 8;
+export const HOOK_END_IO_TOLD = 16; // end_io has nothing to decide about what ended well: it is told, and nothing waits for it
 
 // ---- what a stretch takes besides reads and writes (bits of an extent's `abilities`) -------
 export const ABILITY_DISCARD = 1;
@@ -114,6 +115,7 @@ export const WANT_COMPLETE = 64;
 export const WANT_FILL = 128;
 export const WANT_ALARM = 256; // FIGURE_ALARM of some device is set
 export const WANT_RUN = 512; // once the issue ring is empty, run again: a device in turn has stopped for that
+export const WANT_TOLD = 1024;
 
 // ---- submit ring: host -> core, a bio each ------------------------------------------------
 //   0        8         12        16              20       24     28
@@ -216,6 +218,10 @@ export const HEADER_BYTES_USED = 30;
 export const HEADER_DECISION_CAPACITY = 31;
 export const HEADER_FAILURE = 32; // the ring of failures
 export const HEADER_FAILURE_COUNT = 33; // core writes, host clears
+export const HEADER_TIMERS_ARMED = 34; // some device may have a timer: the next is to be asked for
+export const HEADER_NOW = 36; // an f64, nanoseconds: the host writes it before `submit` and `run`
+export const HEADER_TOLD = 38; // as HEADER_RELEASE: ends that end_io is told of
+export const HEADER_TOLD_COUNT = 39;
 export const HEADER_WORDS = 40;
 
 // An id is index | generation << 20, bit 31 set for a bio.

@@ -41,7 +41,15 @@ import {
 } from './limits';
 import { assertBioLayout, Bio } from './record/bio';
 import { returnCredit } from './record/credit';
-import { assertDecisionLayout, RING_END_IO, RING_END_IO_FIRST, RING_MAP, RING_PREP_MAP, RING_RELEASE } from './record/decision';
+import {
+  assertDecisionLayout,
+  RING_END_IO,
+  RING_END_IO_FIRST,
+  RING_MAP,
+  RING_PREP_MAP,
+  RING_RELEASE,
+  RING_TOLD,
+} from './record/decision';
 import { assertDeviceLayout, countersOf, DEVICE_BYTES, histogramsOf } from './record/device';
 import { deviceAt } from './record/devices';
 import { assertExtentLayout } from './record/extent';
@@ -51,7 +59,7 @@ import { bioOf, publishPools } from './record/pool';
 import { assertRegionLayout, Region } from './record/region';
 import { assertRequestLayout, Request } from './record/request';
 import { releaseDelayed } from './record/requeue';
-import { assertRootLayout, LAYOUT_ADDRESS, root, setHeader } from './record/root';
+import { armTimers, assertRootLayout, LAYOUT_ADDRESS, readClock, root, setHeader } from './record/root';
 import { drive, earliestTimer } from './run';
 import { writesInFlight as countWrites } from './stats/in-flight';
 import { addRegion as add, removeRegion as remove } from './stats/regions';
@@ -113,7 +121,7 @@ export function initialise(
   const fillAt = at;
   at += <usize>fillsMax(bios) * FILL_BYTES;
   const decisionsAt = at;
-  at += <usize>(4 * DECISIONS + RELEASES) * DECISION_BYTES;
+  at += <usize>(5 * DECISIONS + RELEASES) * DECISION_BYTES;
   const failureAt = at;
   at += <usize>FAILURES * FAILURE_BYTES;
   const traceAt = at;
@@ -149,7 +157,8 @@ export function initialise(
   layRing(RING_END_IO, decisionsAt, 1);
   layRing(RING_PREP_MAP, decisionsAt, 2);
   layRing(RING_MAP, decisionsAt, 3);
-  layRing(RING_RELEASE, decisionsAt, 4);
+  layRing(RING_TOLD, decisionsAt, 4);
+  layRing(RING_RELEASE, decisionsAt, 5);
   fillPools();
   setHeader(HEADER_BYTES_USED, <u32>at);
   all.isInitialised = 1;
@@ -184,9 +193,9 @@ function fillPools(): void {
  * Takes `total` bios of the submit ring, from record `first` on, as one plug (or none); returns how many: fewer where a
  * device has no record to spare. Follow it with `run`.
  */
-export function submit(now: f64, first: u32, total: u32, isPlugged: u32): u32 {
+export function submit(first: u32, total: u32, isPlugged: u32): u32 {
+  readClock();
   const all = root();
-  all.now = now;
   all.isUnplugged = isPlugged ? 0 : 1;
   all.isPlugging = isPlugged;
   return takeSubmitted(first, total);
@@ -195,8 +204,8 @@ export function submit(now: f64, first: u32, total: u32, isPlugged: u32): u32 {
 // ---- stages 2 to 11 --------------------------------------------------------------------------------------------
 
 /** Takes answers and verdicts, goes on until nothing is left or the host must decide; returns WANT_ bits. */
-export function run(now: f64): u32 {
-  root().now = now;
+export function run(): u32 {
+  readClock();
   return drive();
 }
 
@@ -228,7 +237,7 @@ export function writesInFlight(id: u32): u32 {
 /** `run` tells of WANT_ALARM at `at` or later; 0: never. One a device. */
 export function setAlarm(id: u32, at: f64): void {
   deviceAt(id).alarmAt = at;
-  if (at > 0) root().timersArmed = 1;
+  if (at > 0) armTimers();
 }
 
 /** Brings back what waits for a delayed requeue, and asks again about what waits otherwise. Follow it with `run`. */

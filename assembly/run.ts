@@ -16,6 +16,7 @@ import {
   HEADER_FILL_COUNT,
   HEADER_ISSUE_COUNT,
   HEADER_STALE_ANSWERS,
+  HEADER_TIMERS_ARMED,
   OPERATION_FLUSH,
   WANT_ALARM,
   WANT_COMPLETE,
@@ -27,13 +28,14 @@ import {
   WANT_PREP_MAP,
   WANT_RELEASE,
   WANT_RUN,
+  WANT_TOLD,
 } from './abi';
 import { run as runDevice } from './down/dispatch';
 import { takeMapVerdicts } from './down/map';
 import { takePrepMapVerdicts } from './down/prep-map';
 import { unplug } from './down/submit';
 import { BIO_AFTER_FLUSH, BIO_HELD, BIO_MAP_QUEUE, Bio } from './record/bio';
-import { asked, RING_END_IO, RING_END_IO_FIRST, RING_MAP, RING_PREP_MAP, RING_RELEASE } from './record/decision';
+import { asked, RING_END_IO, RING_END_IO_FIRST, RING_MAP, RING_PREP_MAP, RING_RELEASE, RING_TOLD } from './record/decision';
 import { deviceAt } from './record/devices';
 import { endBio, takeEndedBio, takeEndedRequest } from './record/ended';
 import { isFillHigh } from './record/fill';
@@ -55,7 +57,7 @@ export function drive(): u32 {
   const all = root();
   all.isRingFull = 0;
   all.isPlugging = all.isUnplugged ? 0 : 1;
-  if (all.timersArmed) fireTimers();
+  if (header(HEADER_TIMERS_ARMED)) fireTimers();
   takeAnswers();
   takeVerdicts();
   while (true) {
@@ -111,6 +113,7 @@ function takeAnswers(): void {
 /** end_io before end_io_first, map before prep_map: each ring is empty when the stage before it adds to it. */
 function takeVerdicts(): void {
   setHeader(RING_RELEASE + 1, 0);
+  setHeader(RING_TOLD + 1, 0);
   if (asked(RING_END_IO)) takeEndIoVerdicts();
   if (asked(RING_END_IO_FIRST)) takeEndIoFirstVerdicts();
   if (asked(RING_MAP)) takeMapVerdicts();
@@ -229,6 +232,7 @@ function asksHost(): bool {
 function wants(): u32 {
   return (
     (asked(RING_RELEASE) ? WANT_RELEASE : 0) |
+    (asked(RING_TOLD) ? WANT_TOLD : 0) |
     (asked(RING_END_IO_FIRST) ? WANT_END_IO_FIRST : 0) |
     (asked(RING_END_IO) ? WANT_END_IO : 0) |
     (asked(RING_PREP_MAP) ? WANT_PREP_MAP : 0) |
@@ -287,7 +291,7 @@ function fireTimers(): void {
       }
     }
   }
-  all.timersArmed = isArmed;
+  setHeader(HEADER_TIMERS_ARMED, isArmed);
 }
 
 function earlier(earliest: f64, at: f64): f64 {
@@ -298,7 +302,7 @@ function earlier(earliest: f64, at: f64): f64 {
 export function earliestTimer(): f64 {
   const all = root();
   let earliest: f64 = 0;
-  if (!all.timersArmed) return earliest;
+  if (!header(HEADER_TIMERS_ARMED)) return earliest;
   for (let id: u32 = 0; id < all.devicesMax; id++) {
     const device = deviceAt(id);
     if (!device.kind) continue;

@@ -22,7 +22,7 @@ import {
   STEP_PREFLUSH,
   STEP_THEN_FLUSH,
 } from '../record/request';
-import { ready, root } from '../record/root';
+import { armTimers, ready, root } from '../record/root';
 import { diskBegins } from '../stats/disk';
 
 /** A request with PREFLUSH or FUA, or an empty flush, on a device with a cache. It has not been plugged. */
@@ -74,7 +74,7 @@ export function runFlushes(device: Device): void {
   const now = root().now;
   if (device.flushData && now < device.flushPendingSince + FLUSH_AGE_NS) {
     device.flushAt = device.flushPendingSince + FLUSH_AGE_NS;
-    root().timersArmed = 1;
+    armTimers();
     return;
   }
   device.flushAt = 0;

@@ -10,6 +10,8 @@ import {
   HEADER_PREP_MAP_COUNT,
   HEADER_RELEASE,
   HEADER_RELEASE_COUNT,
+  HEADER_TOLD,
+  HEADER_TOLD_COUNT,
 } from '../abi';
 import { DECISIONS, RELEASES } from '../limits';
 import { Bio } from './bio';
@@ -40,6 +42,7 @@ export const RING_END_IO_FIRST: u32 = HEADER_END_IO_FIRST;
 export const RING_END_IO: u32 = HEADER_END_IO;
 export const RING_PREP_MAP: u32 = HEADER_PREP_MAP;
 export const RING_MAP: u32 = HEADER_MAP;
+export const RING_TOLD: u32 = HEADER_TOLD;
 
 export function assertDecisionLayout(): void {
   assert(offsetof<Decision>() == DECISION_BYTES);
@@ -48,7 +51,8 @@ export function assertDecisionLayout(): void {
       HEADER_END_IO_FIRST_COUNT == HEADER_END_IO_FIRST + 1 &&
       HEADER_END_IO_COUNT == HEADER_END_IO + 1 &&
       HEADER_PREP_MAP_COUNT == HEADER_PREP_MAP + 1 &&
-      HEADER_MAP_COUNT == HEADER_MAP + 1,
+      HEADER_MAP_COUNT == HEADER_MAP + 1 &&
+      HEADER_TOLD_COUNT == HEADER_TOLD + 1,
   );
 }
 

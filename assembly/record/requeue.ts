@@ -15,7 +15,7 @@ import {
   takeRequest,
 } from './list';
 import { REQUEST_DELAYED, REQUEST_DISPATCH, Request } from './request';
-import { ready, root } from './root';
+import { armTimers, ready, root } from './root';
 
 // The ways back, for both directions of the flow. An original has no clone when it comes here; a bio
 // no piece below. None of them is in flight any more.
@@ -40,7 +40,7 @@ export function refuseLater(device: Device, original: Request): void {
 
 function rest(device: Device): void {
   device.rerunAt = root().now + RERUN_NS;
-  root().timersArmed = 1;
+  armTimers();
 }
 
 /** Something has ended: a queue that rests runs again. */
@@ -78,7 +78,7 @@ export function delayRequest(device: Device, original: Request): void {
 function armDelay(device: Device): void {
   device.delayed++;
   if (device.delayedAt == 0) device.delayedAt = root().now + DELAYED_REQUEUE_NS;
-  root().timersArmed = 1;
+  armTimers();
 }
 
 /**

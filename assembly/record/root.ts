@@ -1,4 +1,4 @@
-import { DEVICE_BIO, HEADER_ADDRESS, HEADER_WORDS } from '../abi';
+import { DEVICE_BIO, HEADER_ADDRESS, HEADER_NOW, HEADER_TIMERS_ARMED, HEADER_WORDS } from '../abi';
 import { PLUG_REQUESTS_MULTIPLE } from '../limits';
 import { Bio } from './bio';
 import { Device } from './device';
@@ -37,7 +37,6 @@ export class Root {
   endedBioTail: Bio = changetype<Bio>(0);
   instantHead: Request = changetype<Request>(0);
   instantTail: Request = changetype<Request>(0);
-  timersArmed: u32 = 0; // some device may have a timer
   isRingFull: u32 = 0; // a device could not ask: the host must answer first
   // the plug
   isPlugging: u32 = 0;
@@ -70,6 +69,16 @@ export function header(word: u32): u32 {
 
 export function setHeader(word: u32, value: u32): void {
   store<u32>(<usize>HEADER_ADDRESS + ((<usize>word) << 2), value);
+}
+
+/** What time it is, as the host has written it. */
+export function readClock(): void {
+  root().now = load<f64>(HEADER_ADDRESS + HEADER_NOW * 4);
+}
+
+/** Some device may have a timer from now on. */
+export function armTimers(): void {
+  setHeader(HEADER_TIMERS_ARMED, 1);
 }
 
 export function plugged(index: u32): Request {

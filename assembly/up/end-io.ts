@@ -8,6 +8,7 @@ import {
   END_KILL,
   END_REQUEUE,
   HOOK_END_IO,
+  HOOK_END_IO_TOLD,
   OPERATION_DISCARD,
   OPERATION_FLUSH,
   OPERATION_WRITE_ZEROES,
@@ -18,7 +19,7 @@ import {
 import { NO_DEVICE } from '../limits';
 import { BIO_END, BIO_HELD, BIO_KEPT, Bio } from '../record/bio';
 import { returnCredit } from '../record/credit';
-import { askBio, asked, askRequest, Decision, decision, hasRoom, RING_END_IO } from '../record/decision';
+import { askBio, asked, askRequest, Decision, decision, hasRoom, RING_END_IO, RING_TOLD } from '../record/decision';
 import { Device } from '../record/device';
 import { deviceAt } from '../record/devices';
 import { endBio, endRequest } from '../record/ended';
@@ -30,7 +31,13 @@ import { setHeader } from '../record/root';
 
 /** False: the ring is full. */
 export function endIo(original: Request, clone: Request): bool {
-  if (original.extent.hooks & HOOK_END_IO) {
+  const hooks = <u32>original.extent.hooks;
+  if (hooks & HOOK_END_IO) {
+    if (mayTell(hooks, original.operation, clone.status)) {
+      askRequest(RING_TOLD, original, clone.issuedAt, clone.status);
+      done(original, clone.status);
+      return true;
+    }
     if (!hasRoom(RING_END_IO)) return false;
     clone.state = REQUEST_END;
     askRequest(RING_END_IO, original, clone.issuedAt, clone.status);
@@ -38,6 +45,11 @@ export function endIo(original: Request, clone: Request): bool {
   }
   done(original, clone.status);
   return true;
+}
+
+/** Nothing to decide: the target hears of it and nothing waits for that. With the ring full it is asked instead. */
+function mayTell(hooks: u32, operation: u32, status: u32): bool {
+  return (hooks & HOOK_END_IO_TOLD) != 0 && status == STATUS_OK && operation != OPERATION_FLUSH && hasRoom(RING_TOLD);
 }
 
 /** The original ends with this status, or goes up as a clone itself. */
@@ -65,7 +77,13 @@ function freeClone(original: Request): void {
 
 export function endIoBio(bio: Bio, status: u32): bool {
   if (status && !bio.firstStatus) bio.firstStatus = <u8>status;
-  if (bio.extent.hooks & HOOK_END_IO) {
+  const hooks = <u32>bio.extent.hooks;
+  if (hooks & HOOK_END_IO) {
+    if (mayTell(hooks, bio.operation, status)) {
+      askBio(RING_TOLD, bio, status);
+      doneBio(bio, status);
+      return true;
+    }
     if (!hasRoom(RING_END_IO)) return false;
     bio.state = BIO_END;
     askBio(RING_END_IO, bio, status);

@@ -9,6 +9,7 @@ import {
   HEADER_ANSWER_CAPACITY,
   HEADER_ANSWER_COUNT,
   HEADER_BYTES_USED,
+  HEADER_NOW,
   HEADER_SUBMIT,
   HEADER_SUBMIT_CAPACITY,
   HEADER_TRACE,
@@ -68,6 +69,8 @@ export class Core {
   readonly words: Uint32Array;
   readonly doubles: Float64Array;
   readonly header: Uint32Array;
+  /** One element: the time of the next `submit` or `run`, nanoseconds. */
+  readonly clock: Float64Array;
   /** Submit ring in words and doubles, and its capacity in bios. */
   readonly submitWords: Uint32Array;
   readonly submitDoubles: Float64Array;
@@ -92,6 +95,7 @@ export class Core {
     this.words = new Uint32Array(buffer);
     this.doubles = new Float64Array(buffer);
     this.header = new Uint32Array(buffer, HEADER_ADDRESS, HEADER_WORDS);
+    this.clock = new Float64Array(buffer, HEADER_ADDRESS + HEADER_NOW * 4, 1);
     this.submitCapacity = this.header[HEADER_SUBMIT_CAPACITY] as number;
     const submitAt = this.header[HEADER_SUBMIT] as number;
     this.submitWords = new Uint32Array(buffer, submitAt, (this.submitCapacity * SUBMIT_BYTES) / 4);

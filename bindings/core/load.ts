@@ -21,8 +21,9 @@ export interface CoreExports {
     traceRecords: number,
     regionBytes: number,
   ): number;
-  submit(now: number, first: number, total: number, isPlugged: number): number;
-  run(now: number): number;
+  /** This and `run` find the time in HEADER_NOW (`Core.clock`): a number with a fraction, or a large one, would be allocated for each call. */
+  submit(first: number, total: number, isPlugged: number): number;
+  run(): number;
   nextTimer(): number;
   finish(now: number, id: number, status: number): number;
   /** A kept I/O goes to device `lower` after all, to `sector` there. 0: nothing of that name is kept, or no way down. */
@@ -93,7 +94,8 @@ export function loadCore(): CoreExports {
     throw new RqdmError('ERR_RQDM_CORE', `the core stopped: an assertion failed at ${place}:${line}:${column}`);
   };
   const instance = instantiateSync(coreModule(), { env: { abort } });
-  exports = instance.exports as unknown as CoreExports;
+  // a copy: the exports of a module are frozen, and reading from them is many times slower than from an ordinary object
+  exports = { ...(instance.exports as unknown as CoreExports) };
   return exports;
 }
 

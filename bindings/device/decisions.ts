@@ -16,6 +16,7 @@ import {
   DECISION_TARGET,
   DECISION_VERDICT,
   END_DELAY_REQUEUE,
+  END_DONE,
   END_KILL,
   HEADER_DECISION_CAPACITY,
   HEADER_END_IO,
@@ -23,6 +24,7 @@ import {
   HEADER_MAP,
   HEADER_PREP_MAP,
   HEADER_RELEASE,
+  HEADER_TOLD,
   ID_BIO,
   MAP_KILL,
   MAP_REMAPPED,
@@ -125,7 +127,9 @@ class Ring {
 
 export class Decisions {
   readonly #slots: (TargetSlot | undefined)[];
+  readonly #clock: Float64Array;
   readonly #release: Ring;
+  readonly #told: Ring;
   readonly #endIoFirst: Ring;
   readonly #endIo: Ring;
   readonly #prepMap: Ring;
@@ -133,7 +137,9 @@ export class Decisions {
 
   constructor(core: Core, slots: (TargetSlot | undefined)[]) {
     this.#slots = slots;
+    this.#clock = core.clock;
     this.#release = new Ring(core, HEADER_RELEASE);
+    this.#told = new Ring(core, HEADER_TOLD);
     this.#endIoFirst = new Ring(core, HEADER_END_IO_FIRST);
     this.#endIo = new Ring(core, HEADER_END_IO);
     this.#prepMap = new Ring(core, HEADER_PREP_MAP);
@@ -141,9 +147,9 @@ export class Decisions {
   }
 
   /** Choices that could not be carried out. The core forgets them at the next run. */
-  release(nowNs: number): void {
+  release(): void {
     const { view, count } = this.#release;
-    view.nowNs = nowNs;
+    view.nowNs = this.#clock[0] as number;
     for (let i = 0; i < count; i++) {
       const slot = this.#at(view, i);
       try {
@@ -154,9 +160,24 @@ export class Decisions {
     }
   }
 
-  endIoFirst(nowNs: number): void {
+  /** Ends of which endIo is only told. */
+  told(): void {
+    const { view, count } = this.#told;
+    view.nowNs = this.#clock[0] as number;
+    for (let i = 0; i < count; i++) {
+      const slot = this.#at(view, i);
+      try {
+        const said: unknown = (slot.target as Required<Target>).endIo(view);
+        if (said !== END_DONE) misbehaves(slot, 'endIo', said, 'END_DONE, as isEndIoTold says');
+      } catch (error) {
+        misbehaves(slot, 'endIo', error);
+      }
+    }
+  }
+
+  endIoFirst(): void {
     const { view, count } = this.#endIoFirst;
-    view.nowNs = nowNs;
+    view.nowNs = this.#clock[0] as number;
     for (let i = 0; i < count; i++) {
       const slot = this.#at(view, i);
       let status = STATUS_IOERR as number;
@@ -171,10 +192,10 @@ export class Decisions {
     }
   }
 
-  endIo(nowNs: number): void {
+  endIo(): void {
     const { view, count } = this.#endIo;
     const { words } = view;
-    view.nowNs = nowNs;
+    view.nowNs = this.#clock[0] as number;
     for (let i = 0; i < count; i++) {
       const slot = this.#at(view, i);
       let verdict = END_KILL as number;
@@ -189,10 +210,10 @@ export class Decisions {
     }
   }
 
-  prepMap(nowNs: number): void {
+  prepMap(): void {
     const { view, count } = this.#prepMap;
     const { words } = view;
-    view.nowNs = nowNs;
+    view.nowNs = this.#clock[0] as number;
     for (let i = 0; i < count; i++) {
       const slot = this.#at(view, i);
       let verdict = MAP_KILL as number;
@@ -208,9 +229,9 @@ export class Decisions {
     }
   }
 
-  map(nowNs: number): void {
+  map(): void {
     const { view, count } = this.#map;
-    view.nowNs = nowNs;
+    view.nowNs = this.#clock[0] as number;
     for (let i = 0; i < count; i++) {
       const slot = this.#at(view, i);
       let verdict = MAP_KILL as number;

@@ -8,6 +8,7 @@ import {
   EXTENT_ZERO,
   HOOK_END_IO,
   HOOK_END_IO_FIRST,
+  HOOK_END_IO_TOLD,
   HOOK_MAP,
   HOOK_PREP_MAP,
 } from '../../assembly/abi.ts';
@@ -41,7 +42,8 @@ function hooksOf(target: Target): number {
     (target.prepMap ? HOOK_PREP_MAP : 0) |
     (target.map ? HOOK_MAP : 0) |
     (target.endIoFirst ? HOOK_END_IO_FIRST : 0) |
-    (target.endIo ? HOOK_END_IO : 0)
+    (target.endIo ? HOOK_END_IO : 0) |
+    (target.isEndIoTold ? HOOK_END_IO_TOLD : 0)
   );
 }
 

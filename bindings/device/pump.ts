@@ -21,6 +21,7 @@ import {
   HEADER_ISSUE_COUNT,
   HEADER_SEGMENT,
   HEADER_SEGMENT_COUNT,
+  HEADER_TIMERS_ARMED,
   ISSUE_ADDRESS,
   ISSUE_BYTES,
   ISSUE_DEVICE,
@@ -42,6 +43,7 @@ import {
   WANT_PREP_MAP,
   WANT_RELEASE,
   WANT_RUN,
+  WANT_TOLD,
 } from '../../assembly/abi.ts';
 import type { Core } from '../core/core.ts';
 import { RqdmError } from '../errors.ts';
@@ -97,9 +99,10 @@ export class Pump implements PathSink {
   readonly #afterwards: (() => void)[] = [];
   readonly #entries: (() => void)[] = [];
   readonly #watchers: Set<() => void> = new Set();
-  readonly #busyHooks: Set<() => void> = new Set();
+  /** Replaced when it changes: it is gone through after each batch of hooks. */
+  #busyHooks: readonly (() => void)[] = [];
   readonly #alarmHooks: Set<() => void> = new Set();
-  readonly #kicked: Path[] = [];
+  readonly #kicked: (Path | undefined)[] = [];
   readonly #bounce: Bounce;
   #isDriving = false;
   #isWanted = false;
@@ -233,8 +236,10 @@ export class Pump implements PathSink {
 
   /** `ask` is called after every batch of hooks. */
   onHooks(ask: () => void): () => void {
-    this.#busyHooks.add(ask);
-    return () => this.#busyHooks.delete(ask);
+    this.#busyHooks = [...this.#busyHooks, ask];
+    return () => {
+      this.#busyHooks = this.#busyHooks.filter((other) => other !== ask);
+    };
   }
 
   /** `look` is called, outside of the core, when some device's alarm has gone off: its FIGURE_ALARM says whose. */
@@ -284,7 +289,7 @@ export class Pump implements PathSink {
     }
     this.#armTimer();
     if (this.tracer.isOn) this.tracer.publish();
-    for (const look of this.#watchers) look();
+    if (this.#watchers.size > 0) for (const look of this.#watchers) look();
     if (this.#hasAlarm) {
       this.#hasAlarm = false;
       for (const look of this.#alarmHooks) look();
@@ -300,30 +305,32 @@ export class Pump implements PathSink {
   }
 
   #runCore(): void {
-    const { exports, header } = this.core;
+    const { exports, header, clock } = this.core;
     while (true) {
-      const now = this.time.now();
-      const want = exports.run(now);
+      clock[0] = this.time.now();
+      const want = exports.run();
       if (this.tracer.isOn) this.tracer.drain();
       if (header[HEADER_FAILURE_COUNT] !== 0) this.failures.tell();
       if (want === 0) return;
       if (want & WANT_ALARM) this.#hasAlarm = true;
       if (want & WANT_FILL) this.#fill();
       if (want & WANT_COMPLETE) this.#complete();
-      if (want & ASKS) this.#decide(want, now);
+      if (want & (ASKS | WANT_TOLD)) this.#decide(want);
       if (want & WANT_ISSUE) this.#issue();
       if (!(want & (ASKS | WANT_RUN)) && header[HEADER_ANSWER_COUNT] === 0) return;
     }
   }
 
-  #decide(want: number, now: number): void {
+  #decide(want: number): void {
     const decisions = this.#decisions;
-    if (want & WANT_RELEASE) decisions.release(now);
-    if (want & WANT_END_IO_FIRST) decisions.endIoFirst(now);
-    if (want & WANT_END_IO) decisions.endIo(now);
-    if (want & WANT_PREP_MAP) decisions.prepMap(now);
-    if (want & WANT_MAP) decisions.map(now);
-    if (this.#busyHooks.size > 0) for (const ask of this.#busyHooks) ask();
+    if (want & WANT_RELEASE) decisions.release();
+    if (want & WANT_TOLD) decisions.told();
+    if (want & WANT_END_IO_FIRST) decisions.endIoFirst();
+    if (want & WANT_END_IO) decisions.endIo();
+    if (want & WANT_PREP_MAP) decisions.prepMap();
+    if (want & WANT_MAP) decisions.map();
+    const hooks = this.#busyHooks;
+    for (let i = 0; i < hooks.length; i++) (hooks[i] as () => void)();
   }
 
   // ---- stage 8: path I/O -----------------------------------------------------------------------------------------
@@ -337,12 +344,15 @@ export class Pump implements PathSink {
     const kicked = this.#kicked;
     const isBouncing = this.arena.hasQuarantine;
     let last: Path | undefined;
+    let paths = 0;
     for (let i = 0; i < total; i++) {
       const at = i * ISSUE_WORDS;
       const path = this.paths[words[at + ISSUE_DEVICE] as number] as Path;
       if (path !== last) {
         last = path;
-        if (!kicked.includes(path)) kicked.push(path);
+        let k = 0;
+        while (k < paths && kicked[k] !== path) k++;
+        if (k === paths) kicked[paths++] = path;
       }
       const operation = words[at + ISSUE_OPERATION] as number; // with its flags
       const position = (doubles[i * ISSUE_DOUBLES + ISSUE_SECTOR] as number) * 512;
@@ -356,8 +366,10 @@ export class Pump implements PathSink {
     }
     header[HEADER_ISSUE_COUNT] = 0;
     header[HEADER_SEGMENT_COUNT] = 0;
-    for (let i = 0; i < kicked.length; i++) (kicked[i] as Path).kick();
-    kicked.length = 0;
+    for (let k = 0; k < paths; k++) {
+      (kicked[k] as Path).kick();
+      kicked[k] = undefined;
+    }
   }
 
   // ---- stage 11: bios come out -----------------------------------------------------------------------------------
@@ -398,9 +410,10 @@ export class Pump implements PathSink {
 
   #armTimer(): void {
     if (this.poisoned) return;
-    const at = this.core.exports.nextTimer();
+    const { core } = this;
+    const at = core.header[HEADER_TIMERS_ARMED] === 0 ? 0 : core.exports.nextTimer();
     // where I/O waits it holds the process; the alarm of an idle device doesn't
-    const isIdle = at !== 0 && !this.core.holdsBios();
+    const isIdle = at !== 0 && !core.holdsBios();
     if (at === this.#timerAt && isIdle === this.#isTimerIdle) return;
     this.#timerAt = at;
     this.#isTimerIdle = isIdle;

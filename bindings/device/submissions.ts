@@ -95,7 +95,8 @@ export class Submissions {
     this.count = 0;
     let first = 0;
     while (first < total) {
-      first += this.#core.exports.submit(this.#time.now(), first, total - first, this.isPlugged);
+      this.#core.clock[0] = this.#time.now();
+      first += this.#core.exports.submit(first, total - first, this.isPlugged);
       if (first < total) first = this.#setAside(first, total);
     }
   }
@@ -141,7 +142,8 @@ export class Submissions {
           this.add(device, bio.operation, bio.sector, bio.sectors, bio.address, bio.tag);
         }
         this.count = 0;
-        const accepted = this.#core.exports.submit(this.#time.now(), 0, count, 1);
+        this.#core.clock[0] = this.#time.now();
+        const accepted = this.#core.exports.submit(0, count, 1);
         taken += accepted;
         if (accepted < count) break;
       }

@@ -46,7 +46,7 @@ export class Tracer {
 
   /** Before a drive: the ring runs while somebody listens. */
   look(): void {
-    const isWanted = (this.#listeners.size > 0 || hasBatchSubscribers()) && this.#core.capacities.traceRecords > 0;
+    const isWanted = this.#core.capacities.traceRecords > 0 && (this.#listeners.size > 0 || hasBatchSubscribers());
     if (isWanted === this.isOn) return;
     this.isOn = isWanted;
     this.#core.setPublishing(isWanted);

@@ -27,15 +27,18 @@ import { hasPayload, OPERATION_MASK, pairsOf } from './operation.ts';
 import type { Path, PathSink } from './path.ts';
 import type { SharedMemory } from './shared-memory.ts';
 
-/** Who looks at every answer of a path. */
-export type PathObserver = (
-  operation: number,
-  bytes: number,
-  position: number,
-  issuedNs: number,
-  endNs: number,
-  status: number,
-) => void;
+/** A call that has ended: `OPERATION_*` without flags, bytes, `STATUS_*`. */
+export interface EndedCall {
+  readonly operation: number;
+  readonly bytes: number;
+  readonly position: number;
+  readonly issuedNs: number;
+  readonly endNs: number;
+  readonly status: number;
+}
+
+/** Who looks at every answer of a path. It is the same object each time, filled anew. */
+export type PathObserver = (call: EndedCall) => void;
 
 export interface SimulatedDevice {
   /**
@@ -170,6 +173,7 @@ export class SimulatedPath extends KnownPath implements Path {
   readonly #timer: Timer;
   #timerAtNs = Number.POSITIVE_INFINITY;
   #issued = 0;
+  readonly #ended = { operation: 0, bytes: 0, position: 0, issuedNs: 0, endNs: 0, status: 0 };
   /** Number of the first call that was issued while it hung. */
   #heldFrom = Number.POSITIVE_INFINITY;
   /** Until then it hangs at least. */
@@ -340,14 +344,16 @@ export class SimulatedPath extends KnownPath implements Path {
       status = backend.perform(this.#arena, operation, position, bytes, address, calls.segments[slot] as number, table, 0);
       if (status !== STATUS_OK) goodBytes = backend.goodBytes;
     }
-    device.ended?.(
-      operation & OPERATION_MASK,
-      bytes,
-      position,
-      calls.issuedNs[slot] as number,
-      calls.endNs[slot] as number,
-      status,
-    );
+    if (device.ended !== undefined) {
+      const ended = this.#ended;
+      ended.operation = operation & OPERATION_MASK;
+      ended.bytes = bytes;
+      ended.position = position;
+      ended.issuedNs = calls.issuedNs[slot] as number;
+      ended.endNs = calls.endNs[slot] as number;
+      ended.status = status;
+      device.ended(ended);
+    }
     calls.free[calls.freeCount++] = slot;
     this.inFlight--;
     this.#sink.answer(calls.ids[slot] as number, status, goodBytes / 512);

@@ -204,6 +204,12 @@ export interface Target {
   /** Longest I/O, in sectors of target-relative offset; 0 or missing: no limit. Bio-based only. */
   readonly ioSectorsMax?: number;
 
+  /**
+   * Of what ended well, a flush left out, endIo is only told: it returns END_DONE, and nobody waits for that, nor may it keep `io.id`. Its
+   * caller may hear of it first. Saves a round through the core for each I/O.
+   */
+  readonly isEndIoTold?: boolean;
+
   prepMap?(io: TargetIo): number;
   map?(io: TargetIo): number;
   endIoFirst?(io: TargetIo): number;

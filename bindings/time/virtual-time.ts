@@ -182,10 +182,17 @@ export class VirtualTime implements Time {
 
   /** Moves to the next event and runs it. False: there is none. */
   step(): boolean {
+    return this.stepUntil(Number.POSITIVE_INFINITY);
+  }
+
+  /** The same, but an event that is due later than `untilNs` stays where it is. False: there is no other. */
+  stepUntil(untilNs: number): boolean {
     const events = this.#events;
     if (events.count === 0) return false;
     const slot = events.first;
-    this.#nowNs = events.atNs[slot] as number;
+    const atNs = events.atNs[slot] as number;
+    if (atNs > untilNs) return false;
+    this.#nowNs = atNs;
     events.remove(slot);
     const run = this.#runs[slot] as () => void;
     if (this.#isOnce[slot]) {
@@ -198,7 +205,7 @@ export class VirtualTime implements Time {
 
   /** Runs what is due up to `untilNs`, and moves there. */
   advanceTo(untilNs: number): void {
-    for (let next = this.nextAtNs; next !== undefined && next <= untilNs; next = this.nextAtNs) this.step();
+    while (this.stepUntil(untilNs));
     this.#nowNs = Math.max(this.#nowNs, untilNs);
   }
 

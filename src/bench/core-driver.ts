@@ -66,7 +66,7 @@ export class CoreDriver {
   }
 
   #runBatch(places: Float64Array, first: number, count: number): number {
-    const { exports, header, submitWords, submitDoubles } = this.#core;
+    const { exports, header, clock, submitWords, submitDoubles } = this.#core;
     const sectors = this.#bioBytes / 512;
     for (let i = 0; i < count; i++) {
       submitDoubles[i * DOUBLES] = (places[first + i] as number) / 512;
@@ -78,8 +78,9 @@ export class CoreDriver {
       submitWords[at + SUBMIT_TAG] = i;
     }
     this.#now += 1000;
-    const taken = exports.submit(this.#now, 0, count, 1);
-    const want = exports.run(this.#now);
+    clock[0] = this.#now;
+    const taken = exports.submit(0, count, 1);
+    const want = exports.run();
     if (taken !== count || want !== WANT_COMPLETE) {
       throw new Error(`the core took ${taken} of ${count} bios and wants ${want}: expected all, and ${WANT_COMPLETE}`);
     }

@@ -128,7 +128,8 @@ async function slowestOf(
 
 /** The same runs by one worker and by two: how many times as fast. */
 async function workersRatio(context: BenchContext, scenario: Scenario, traces: readonly ShelvedTrace[]): Promise<number> {
-  const seeds = context.isQuick ? [1, 2] : [1, 2, 3, 4];
+  // a batch as people run it: threads start and get warm once for a dozen runs
+  const seeds = Array.from({ length: context.isQuick ? 2 : 12 }, (_, i) => i + 1);
   const secondsOf = async (workers: number): Promise<number> => {
     context.say(`simulate: ${seeds.length} runs by ${workers} workers`);
     const ends: number[] = [];

@@ -91,8 +91,9 @@ export class PathRecorder {
   constructor(name: string, beginNs: number, binNs: number, rows: RowSink | undefined) {
     this.name = name;
     this.series = new Series(beginNs, binNs);
-    this.observe = (operation, bytes, position, issuedNs, endNs, status) => {
-      const waitedNs = endNs - issuedNs;
+    this.observe = (call) => {
+      const { operation, bytes, endNs, status } = call;
+      const waitedNs = endNs - call.issuedNs;
       const operationClass = classOf(operation);
       if (status !== 0) this.errors++;
       else {
@@ -103,6 +104,7 @@ export class PathRecorder {
       if (operationClass < 2) this.sizes.add(bytes);
       this.series.add(operationClass, status === 0 ? bytes : 0, waitedNs, endNs, status !== 0);
       if (rows !== undefined) {
+        const { issuedNs, position } = call;
         rows(`${issuedNs - beginNs},${endNs - beginNs},${name},${operation},${position},${bytes},${status}`);
       }
     };

@@ -61,6 +61,10 @@ class Lane {
 
 const FREE = 0xffff;
 
+/** Why event after event has stopped. */
+const PAUSE = 'pause';
+const OVER = 'over';
+
 /** A feeder at its lane. */
 class Seat implements Intake {
   readonly feeder: Feeder;
@@ -147,29 +151,37 @@ export class Run {
 
   /** Ends when all that was submitted has ended, or at the scenario's end. Rejects with the signal's reason. */
   async run(options: RunOptions = {}): Promise<void> {
-    const { time } = this.world;
     for (;;) {
-      if (this.#onceRun !== time.onceRun || ++this.#events % EVENTS_A_LOOK === 0) await this.#pause(options);
-      const seat = this.#nextSeat();
-      if (seat?.feeder.isEmpty) {
-        await seat.feeder.refill();
-        continue;
-      }
-      const feedNs = seat === undefined ? Number.POSITIVE_INFINITY : Math.max(seat.feeder.atNs, time.now());
-      const eventNs = time.nextAtNs ?? Number.POSITIVE_INFINITY;
-      const nextNs = Math.min(feedNs, eventNs);
-      if (this.#isOver(nextNs)) break;
-      if (feedNs < eventNs) this.#feed(seat as Seat, feedNs);
-      else time.step();
-      this.#drain();
+      const seat = this.#go();
+      if (seat === OVER) break;
+      if (seat === PAUSE) await this.#pause(options);
+      else await seat.feeder.refill();
     }
     this.unfinished = this.#inFlight;
   }
 
-  #isOver(nextNs: number): boolean {
-    if (nextNs > this.#endNs || nextNs === Number.POSITIVE_INFINITY) return true;
-    if (this.#inFlight > 0) return nextNs > this.lastArrivalNs + GRACE_NS;
-    return this.#seats.every(({ feeder }) => feeder.isOver);
+  /** Event after event, until a feeder is empty, promises may go on, or all is over. */
+  #go(): Seat | typeof PAUSE | typeof OVER {
+    const { time } = this.world;
+    for (;;) {
+      if (this.#onceRun !== time.onceRun || ++this.#events % EVENTS_A_LOOK === 0) return PAUSE;
+      const seat = this.#nextSeat();
+      if (seat?.feeder.isEmpty) return seat;
+      if (this.#inFlight === 0 && this.#isFed()) return OVER;
+      const stopNs = this.#inFlight === 0 ? this.#endNs : Math.min(this.#endNs, this.lastArrivalNs + GRACE_NS);
+      const feedNs = seat === undefined ? Number.POSITIVE_INFINITY : seat.feeder.atNs;
+      // what is due at the same time as the load goes first
+      if (!time.stepUntil(Math.max(time.now(), Math.min(feedNs, stopNs)))) {
+        if (seat === undefined || feedNs > stopNs) return OVER;
+        this.#feed(seat);
+      }
+      this.#drain();
+    }
+  }
+
+  #isFed(): boolean {
+    for (const { feeder } of this.#seats) if (!feeder.isOver) return false;
+    return true;
   }
 
   /** Whose turn comes next; one that knows nothing yet is asked first. */
@@ -184,13 +196,14 @@ export class Run {
     return next;
   }
 
-  #feed(seat: Seat, atNs: number): void {
+  #feed(seat: Seat): void {
     const { submitter } = seat.lane;
     if (seat.room === 0) {
       seat.isHeld = true;
       this.heldArrivals++;
       return;
     }
+    const atNs = Math.max(seat.feeder.atNs, this.world.time.now());
     this.world.time.advanceTo(atNs);
     if (this.#inFlight === 0) this.#busySinceNs = atNs;
     const before = submitter.inFlight;

@@ -114,8 +114,8 @@ test('a batch asks for no more than the smallest credit of the usable set, and f
   Object.defineProperty(driver.core, 'exports', {
     value: {
       ...driver.core.exports,
-      run: (now: number) => {
-        const want = run(now);
+      run: () => {
+        const want = run();
         asked.push(driver.core.header[20]);
         return want;
       },

@@ -1,6 +1,6 @@
 // A target of a random world: a chooser that at times says what it should not.
 
-import { STATUS_OFFLINE } from '../../assembly/abi.ts';
+import { OPERATION_FLUSH, STATUS_OFFLINE, STATUS_OK } from '../../assembly/abi.ts';
 import {
   END_INCOMPLETE,
   MAP_DELAY_REQUEUE,
@@ -27,8 +27,9 @@ export class WildTargets {
     this.turns = turns;
   }
 
-  hooks(chooser: Chooser, hasMap: boolean): Hooks {
+  hooks(chooser: Chooser, hasMap: boolean, isTold: boolean): Hooks {
     return {
+      isEndIoTold: isTold,
       prepMap: (io) => {
         const wild = this.next();
         if (wild === WILD_KEEP || wild === WILD_REMAP) return this.keep(chooser, io, wild, STATUS_OFFLINE, MAP_SUBMITTED);
@@ -38,6 +39,7 @@ export class WildTargets {
         return verdict;
       },
       endIo: (io) => {
+        if (isTold && io.status === STATUS_OK && io.operation !== OPERATION_FLUSH) return chooser.endIo(io);
         const wild = this.next();
         if (wild !== WILD_KEEP && wild !== WILD_REMAP) return chooser.endIo(io);
         chooser.forget(io);

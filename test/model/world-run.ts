@@ -120,7 +120,7 @@ export class Run {
 
   private multipath(kind: 'request' | 'bio', paths: readonly number[]): number {
     const chooser = new Chooser(paths, this.world.chooser);
-    const extent = { hooks: this.targets.hooks(chooser, this.world.hasMap), length: SECTORS };
+    const extent = { hooks: this.targets.hooks(chooser, this.world.hasMap, this.world.isTold === true), length: SECTORS };
     const device =
       kind === 'request'
         ? this.mappedDevice('request', { ...this.settings(), extents: [extent], paths })

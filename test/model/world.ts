@@ -25,6 +25,8 @@ export interface World {
   readonly isSmall: boolean;
   readonly chooser: ChooserOptions;
   readonly hasMap: boolean;
+  /** endIo is only told of what ended well. */
+  readonly isTold?: boolean;
   readonly isInstant: boolean;
   readonly hasCache: number;
   readonly hasFua?: number;
@@ -126,6 +128,7 @@ export function worlds(stepsMax: number): fc.Arbitrary<World> {
     faults: fc.array(fc.constantFrom(0, 0, 0, 0, 0, 0, 1, 2, 2, 3, 4, 5, 5, 6), { minLength: 1, maxLength: 12 }),
     wild: fc.oneof(fc.constant([0]), fc.array(fc.constantFrom(0, 0, 0, 0, 1, 2, 3, 4, 5, 6), { minLength: 1, maxLength: 9 })),
     serviceMs: fc.array(fc.integer({ min: 0, max: 5 }), { minLength: 1, maxLength: 5 }),
+    isTold: fc.boolean(),
     steps: fc.array(step, { minLength: 1, maxLength: stepsMax }),
   });
 }

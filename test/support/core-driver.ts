@@ -44,6 +44,7 @@ const DECISION_RINGS = [
   abi.HEADER_END_IO,
   abi.HEADER_PREP_MAP,
   abi.HEADER_MAP,
+  abi.HEADER_TOLD,
 ] as const;
 
 export class CoreDriver {
@@ -281,7 +282,8 @@ export class CoreDriver {
       submitWords[i * 8 + abi.SUBMIT_DEVICE] = bio.device;
       submitWords[i * 8 + abi.SUBMIT_TAG] = bio.tag;
     }
-    return this.core.exports.submit(this.nowNs, 0, bios.length, isPlugged ? 1 : 0);
+    this.core.clock[0] = this.nowNs;
+    return this.core.exports.submit(0, bios.length, isPlugged ? 1 : 0);
   }
 
   /** Offers again what found no record. True: some went. */
@@ -302,7 +304,8 @@ export class CoreDriver {
   settle(): void {
     for (let rounds = 0; ; rounds++) {
       check(rounds < ROUNDS_MAX, () => 'the core does not settle');
-      const want = this.core.exports.run(this.nowNs);
+      this.core.clock[0] = this.nowNs;
+      const want = this.core.exports.run();
       if (want !== 0) this.serve(want);
       else if (this.backlog.size === 0 || !this.feed()) return;
     }
@@ -310,6 +313,12 @@ export class CoreDriver {
 
   private serve(want: number): void {
     if (want & abi.WANT_RELEASE) this.decide(abi.HEADER_RELEASE, (hooks, io) => hooks.release?.(io));
+    if (want & abi.WANT_TOLD) {
+      this.decide(abi.HEADER_TOLD, (hooks, io) => {
+        const said = hooks.endIo?.(io);
+        check(said === abi.END_DONE, () => `${said} of an end that is only told`);
+      });
+    }
     if (want & abi.WANT_END_IO_FIRST) {
       this.decide(abi.HEADER_END_IO_FIRST, (hooks, io) => io.setWord(abi.DECISION_STATUS, hooks.endIoFirst?.(io) as number));
     }

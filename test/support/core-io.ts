@@ -98,6 +98,8 @@ export interface Decision {
 
 /** A target's hooks; they return verdicts, endIoFirst a status. */
 export interface Hooks {
+  /** endIo is only told of what ended well. */
+  readonly isEndIoTold?: boolean;
   prepMap?(io: Decision): number;
   map?(io: Decision): number;
   endIoFirst?(io: Decision): number;

@@ -113,6 +113,7 @@ export function writeExtent(
     (hooks.prepMap ? abi.HOOK_PREP_MAP : 0) |
     (hooks.map ? abi.HOOK_MAP : 0) |
     (hooks.endIoFirst ? abi.HOOK_END_IO_FIRST : 0) |
-    (hooks.endIo ? abi.HOOK_END_IO : 0);
+    (hooks.endIo ? abi.HOOK_END_IO : 0) |
+    (hooks.isEndIoTold ? abi.HOOK_END_IO_TOLD : 0);
   core.exports.setExtent(index, start, length, KINDS[kind], bits, device, offset, target, flushes, ioSectorsMax, 3);
 }

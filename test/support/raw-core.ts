@@ -107,7 +107,8 @@ export class RawCore {
       words[at + abi.SUBMIT_DEVICE] = bio.device;
       words[at + abi.SUBMIT_TAG] = this.tags++;
     }
-    const taken = exports.submit(this.nowNs, 0, bios.length, 1);
+    this.core.clock[0] = this.nowNs;
+    const taken = exports.submit(0, bios.length, 1);
     if (taken !== bios.length) throw new Error(`${taken} of ${bios.length} bios were taken`);
     this.run();
     return first;
@@ -138,7 +139,8 @@ export class RawCore {
   run(): void {
     const asks = abi.WANT_END_IO | abi.WANT_PREP_MAP | abi.WANT_RELEASE;
     while (true) {
-      const want = this.core.exports.run(this.nowNs);
+      this.core.clock[0] = this.nowNs;
+      const want = this.core.exports.run();
       this.wants |= want;
       if (want & abi.WANT_PREP_MAP) this.prepMap();
       if (want & abi.WANT_END_IO) this.endIo();

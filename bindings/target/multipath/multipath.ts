@@ -34,6 +34,7 @@ import { infoLine, tableLine } from './status.ts';
 
 class Multipath implements Target {
   readonly type: 'request' | 'bio';
+  readonly isEndIoTold = true;
   /** Only where there is something to be busy with: it is asked after every batch. */
   readonly busy?: () => boolean;
   private readonly machine: MultipathMachine;
