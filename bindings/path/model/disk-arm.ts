@@ -49,9 +49,20 @@ export class DiskArm {
     return endNs;
   }
 
-  /** When the first sector of a located place would be under its head, if the arm left for it at `beginNs`. */
-  reachedNs(beginNs: number, cylinder: number, surface: number, angle: number, isWrite: boolean): number {
+  /**
+   * When the first sector of a located place would be under its head, if the arm left for it at `beginNs`; anything from
+   * `latestNs` on where that is not before it.
+   */
+  reachedNs(
+    beginNs: number,
+    cylinder: number,
+    surface: number,
+    angle: number,
+    isWrite: boolean,
+    latestNs: number = Number.POSITIVE_INFINITY,
+  ): number {
     const settledNs = this.#settledNs(beginNs, cylinder, surface, isWrite);
+    if (settledNs >= latestNs) return settledNs;
     return settledNs + this.#turnedNs(settledNs, angle);
   }
 

@@ -268,7 +268,7 @@ export class DiskQueue implements StorageModel {
       const one = this.#window[place] as number;
       let reachedNs: number;
       if (commands.isForBuffer[one] === 0) {
-        reachedNs = this.#reachedNs(one, nowNs);
+        reachedNs = this.#reachedNs(one, nowNs, bestNs);
         if (reachedNs <= nowNs && this.#isRead(one, nowNs)) return place;
       } else {
         // one write is put down for all of them
@@ -284,8 +284,8 @@ export class DiskQueue implements StorageModel {
     return passes < this.#passesMost ? best : 0;
   }
 
-  /** When the first sector would be there. */
-  #reachedNs(one: number, nowNs: number): number {
+  /** When the first sector would be there; not told exactly where that is not before `bestNs`. */
+  #reachedNs(one: number, nowNs: number, bestNs: number): number {
     const commands = this.#commands;
     const disk = this.#disk;
     const isWrite = commands.operations[one] === OPERATION_WRITE;
@@ -300,6 +300,7 @@ export class DiskQueue implements StorageModel {
       commands.surfaces[one] as number,
       commands.angles[one] as number,
       isWrite,
+      bestNs,
     );
   }
 
