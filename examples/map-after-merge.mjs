@@ -1,9 +1,9 @@
 // Map after merge against merge after map, on three real traces: `node examples/map-after-merge.mjs`, after a build.
 //
 // Each trace runs request-based (one elevator above the map) and bio-based (an elevator on each path below it), over 2, 4
-// and 8 paths, to a disk and to an SSD, by `rqdm simulate`. A task submits 32 I/Os at once and has 128 in flight. The
-// disk takes one command at a time; in the rows "deep" it takes 32 a path, and I/Os come one by one: nothing queues above
-// the paths, so there is nothing to merge and nothing to sort.
+// and 8 paths, to a disk and to an SSD, by `rqdm simulate`. A task submits 32 I/Os at once and has 128 in flight. A path
+// to the disk takes one command at a time; in the rows "deep" it takes 32, and I/Os come one by one: nothing queues above
+// the paths, so there is nothing to merge, and the disk sorts (it chooses among 32 commands).
 //
 // The traces are taken from ../shared/traces; without it, jobs of the same kind take their place, and the table says so.
 

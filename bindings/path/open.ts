@@ -155,7 +155,7 @@ function openModelled(
   const { word, name, link = 'direct', controller = 0, seed } = parsed;
   const time = options.time ?? new RealTime();
   const isRotational = parsed.isRotational ?? models.isRotational(word, model);
-  const device = models.open({ word, name, model, link, controller, seed, now: () => time.now() });
+  const device = models.open({ word, name, model, link, controller, seed, time });
   const path = new SimulatedPath({ ...facts, limits: { ...facts.limits, isRotational } }, sink, time, device);
   device.attach(path);
   return path;

@@ -10,7 +10,8 @@
 //     model     a disk or an SSD with a link in front of it (model/); paths of the same NAME lead to the same one
 //
 // The end of a call is booked when the call is issued: calls are served in the order of issue, so what is booked already
-// says when the next one can begin. When it ends, its status is asked for, its bytes are moved, and it is answered. So a
+// says when the next one can begin. (A device that chooses among its calls books Infinity, and tells the path the end when it
+// has chosen: `endsAt`.) When it ends, its status is asked for, its bytes are moved, and it is answered. So a
 // read sees what was written by calls that ended before it. What ends at the same time ends in the order of issue.
 //
 // Calls are slots of typed arrays, in the order of their ends: nothing is allocated for one once there have been as many at
@@ -42,11 +43,12 @@ export type PathObserver = (call: EndedCall) => void;
 export interface SimulatedDevice {
   /**
    * When a call that is issued now ends, nanoseconds, `nowNs` or later. Called once for each call, in the order of issue.
-   * `operation` is `OPERATION_*`, without flags; position and bytes are of the path.
+   * `operation` is `OPERATION_*`, without flags; position and bytes are of the path. Infinity: the end is not known yet, and
+   * the path will be told (`endsAt`) for this slot.
    */
-  book(nowNs: number, operation: number, bytes: number, position: number): number;
+  book(nowNs: number, operation: number, bytes: number, position: number, slot: number): number;
   /** How a call ends: a `STATUS_*`. Called when it ends; what fails has moved nothing. Missing: all is well. */
-  status?(operation: number, sectors: number, position: number): number;
+  status?(operation: number, sectors: number, position: number, slot: number): number;
   /** Told of every answer: who measures. */
   ended?: PathObserver | undefined;
   /** Moves the bytes, between the arena and what it keeps. Missing: nothing is moved, not even zeros. */
@@ -132,6 +134,17 @@ class Calls {
     this.room = room;
   }
 
+  /** To where its end has gone. False: it is not in the order now. */
+  move(slot: number): boolean {
+    const { order } = this;
+    let at = this.tail - 1;
+    while (at >= this.head && order[at] !== slot) at--;
+    if (at < this.head) return false;
+    order.copyWithin(at, at + 1, this.tail--);
+    this.insert(slot);
+    return true;
+  }
+
   /** Most end last, the others not far from it. */
   insert(slot: number): void {
     const { order, endNs } = this;
@@ -163,6 +176,8 @@ export class SimulatedPath extends KnownPath implements Path {
   readonly #ended = { operation: 0, bytes: 0, position: 0, issuedNs: 0, endNs: 0, status: 0 };
   /** Number of the first call that was issued while it hung. */
   #heldFrom = Number.POSITIVE_INFINITY;
+  /** Until then it hangs at least. */
+  #heldUntilNs = 0;
   readonly #idle = new IdleWait();
   #closing: Promise<void> | undefined;
 
@@ -203,7 +218,7 @@ export class SimulatedPath extends KnownPath implements Path {
       calls.segments[slot] = segments;
       this.#keepTable(slot, operation, segments, segmentTable, segmentIndex);
     }
-    const endNs = this.#device.book(nowNs, operation & OPERATION_MASK, bytes, position);
+    const endNs = this.#device.book(nowNs, operation & OPERATION_MASK, bytes, position, slot);
     calls.bookedNs[slot] = endNs;
     calls.endNs[slot] = endNs;
     calls.insert(slot);
@@ -230,20 +245,48 @@ export class SimulatedPath extends KnownPath implements Path {
     this.#timer.set(firstNs);
   }
 
-  /** The path hangs: calls under way end no earlier than this. */
+  /** A call whose end was not known: it is now. */
+  endsAt(slot: number, endNs: number): void {
+    const calls = this.#calls;
+    calls.bookedNs[slot] = endNs;
+    calls.endNs[slot] = Math.max(endNs, this.#time.now(), this.#heldUntilNs);
+    if (calls.move(slot)) this.kick();
+  }
+
+  /** A call that its device could not let out at its issue. */
+  issueAgain(slot: number): void {
+    const endNs = this.#bookAgain(slot);
+    if (endNs !== Number.POSITIVE_INFINITY) this.endsAt(slot, endNs);
+  }
+
+  #bookAgain(slot: number): number {
+    const calls = this.#calls;
+    const operation = (calls.operations[slot] as number) & OPERATION_MASK;
+    const bytes = calls.bytes[slot] as number;
+    return this.#device.book(this.#time.now(), operation, bytes, calls.positions[slot] as number, slot);
+  }
+
+  /** The path hangs: calls under way end no earlier than this; then, if their ends are not known by then. */
   holdUntil(untilNs: number): void {
     this.#heldFrom = this.#issued;
-    this.#reorder((slot) => Math.max(this.#calls.bookedNs[slot] as number, untilNs));
+    this.#heldUntilNs = untilNs;
+    const { bookedNs } = this.#calls;
+    this.#reorder((slot) => {
+      const endNs = bookedNs[slot] as number;
+      return endNs === Number.POSITIVE_INFINITY ? untilNs : Math.max(endNs, untilNs);
+    });
   }
 
   /** It goes on: calls end as they were booked, or now where that is past; those issued meanwhile begin now. */
   letGo(): void {
     const nowNs = this.#time.now();
     const calls = this.#calls;
+    this.#heldUntilNs = 0;
     this.#reorder((slot) => {
       if ((calls.numbers[slot] as number) < this.#heldFrom) return Math.max(calls.bookedNs[slot] as number, nowNs);
-      const operation = (calls.operations[slot] as number) & OPERATION_MASK;
-      return this.#device.book(nowNs, operation, calls.bytes[slot] as number, calls.positions[slot] as number);
+      const endNs = this.#bookAgain(slot);
+      calls.bookedNs[slot] = endNs;
+      return endNs;
     });
     this.#heldFrom = Number.POSITIVE_INFINITY;
   }
@@ -289,7 +332,8 @@ export class SimulatedPath extends KnownPath implements Path {
     const position = calls.positions[slot] as number;
     const bytes = calls.bytes[slot] as number;
     let goodBytes = bytes;
-    let status = device.status === undefined ? STATUS_OK : device.status(operation & OPERATION_MASK, bytes / 512, position);
+    let status =
+      device.status === undefined ? STATUS_OK : device.status(operation & OPERATION_MASK, bytes / 512, position, slot);
     if (status !== STATUS_OK) {
       goodBytes = 0;
     } else if (device.medium !== undefined) {

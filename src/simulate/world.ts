@@ -8,6 +8,7 @@ import {
   PathChecker,
   type PathStatus,
 } from '../../bindings/index.ts';
+import { COMMAND_QUEUE_MAX } from '../../bindings/path/model/disk-queue.ts';
 import type { LinkDescription } from '../../bindings/path/model/link.ts';
 import type { ModelledDevice } from '../../bindings/path/model/modelled-device.ts';
 import { LINK_PROFILES, STORAGE_PROFILES } from '../../bindings/path/model/profiles.ts';
@@ -279,6 +280,9 @@ function changed(description: StorageDescription, set: Readonly<Record<string, u
     }
     if (typeof had === 'number' && !(typeof value === 'number' && Number.isFinite(value) && value >= 0)) {
       throw new Error(`${who}: set: ${name} is ${JSON.stringify(value)}: expected a number from 0 on`);
+    }
+    if (name === 'commandQueue' && !(Number.isInteger(value) && Number(value) >= 1 && Number(value) <= COMMAND_QUEUE_MAX)) {
+      throw new Error(`${who}: set: ${name} is ${JSON.stringify(value)}: expected a whole number, 1 to ${COMMAND_QUEUE_MAX}`);
     }
     if (typeof had === 'object' && (typeof value !== 'object' || value === null)) {
       throw new Error(

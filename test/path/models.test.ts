@@ -6,11 +6,11 @@ import { OPERATION_FLUSH, OPERATION_READ, OPERATION_WRITE } from '../../assembly
 import { DeviceMapper, RqdmError } from '../../bindings/index.ts';
 import { SeededRandom } from '../../bindings/path/fault/random.ts';
 import { ControllerArray } from '../../bindings/path/model/array.ts';
-import { DiskModel } from '../../bindings/path/model/disk.ts';
+import { type DiskDescription, DiskModel } from '../../bindings/path/model/disk.ts';
 import { FixedModel } from '../../bindings/path/model/fixed.ts';
 import { Link } from '../../bindings/path/model/link.ts';
 import { LINK_PROFILES, STORAGE_PROFILES } from '../../bindings/path/model/profiles.ts';
-import { ATLAS_10K } from '../../bindings/path/model/profiles-disk.ts';
+import { ATLAS_10K, NEARLINE_7200 } from '../../bindings/path/model/profiles-disk.ts';
 import { NVME_970_PRO, NVME_TLC } from '../../bindings/path/model/profiles-solid.ts';
 import { createStorage } from '../../bindings/path/model/registry.ts';
 import { seekCurve } from '../../bindings/path/model/seek-curve.ts';
@@ -94,6 +94,26 @@ test('random reads of a disk take overhead, the mean seek, half a turn and the t
   near(now / 1e6 / reads, 0.6 + meanSeekMs + turnMs / 2 + (8 / 300) * turnMs, 0.02, 'milliseconds');
 });
 
+test('random calls, one by one, take what they took when the accuracy of the profiles was measured, to the last bit', () => {
+  const known = [
+    ['atlas-10k', 48_619_514_493.54476],
+    ['hp-c2247a', 128_730_643_518.73279],
+    ['cheetah-9lp', 47_740_730_913.36428],
+    ['nearline-7200', 64_046_660_943.87421],
+  ] as const;
+  for (const [name, expectedNs] of known) {
+    const disk = new DiskModel(STORAGE_PROFILES.get(name)?.description as DiskDescription);
+    const random = new SeededRandom(7);
+    let now = 1e9;
+    for (let i = 0; i < 5000; i++) {
+      const operation = random.unit() < 0.4 ? OPERATION_WRITE : OPERATION_READ;
+      const bytes = (1 + Math.floor(random.unit() * 64)) * 512;
+      now = disk.book(now, operation, bytes, Math.floor(random.unit() * (disk.sizeSectors - 64)) * 512);
+    }
+    assert.is(now, expectedNs, name);
+  }
+});
+
 test('a disk reads on from track to track at the rate of its outermost zone', () => {
   const disk = new DiskModel(ATLAS_10K);
   const bytes = 64 * MIB;
@@ -117,6 +137,41 @@ test('what read-ahead has brought is a hit; what a write has changed is none', (
   assert.ok(again / 10 > 2e6, `${again / 10}`);
 });
 
+test('a read of what another is still reading has it when the platter has brought it', () => {
+  const disk = new DiskModel(NEARLINE_7200);
+  const first = disk.book(0, OPERATION_READ, 512 * KIB, 0);
+  const [all, half] = [disk.book(1000, OPERATION_READ, 512 * KIB, 0), disk.book(1000, OPERATION_READ, 256 * KIB, 0)];
+  assert.ok(all >= first);
+  near(half, first - (256 * KIB) / 0.1749, 0.05, 'nanoseconds');
+});
+
+for (const [depth, pauseNs] of [
+  [1, 0],
+  [32, 0],
+  [1, 100e6],
+] as const) {
+  test(`read-ahead is no faster than the platter: depth ${depth}, a pause of ${pauseNs / 1e6} ms each 64 reads`, () => {
+    const disk = new DiskModel(NEARLINE_7200);
+    const ends: number[] = Array.from({ length: depth }, () => 1e6);
+    const bytes = 256 * KIB;
+    let busyNs = 0;
+    let lastNs = 1e6;
+    for (let i = 0; i < 1024; i++) {
+      const pausedNs = i % 64 === 0 ? pauseNs : 0;
+      const end = disk.book((ends[i % depth] as number) + pausedNs, OPERATION_READ, bytes, i * bytes);
+      busyNs += end - lastNs - pausedNs;
+      lastNs = end;
+      ends[i % depth] = end;
+    }
+    const zone = NEARLINE_7200.zones[0] as { sectorsPerTrack: number };
+    const platter = (zone.sectorsPerTrack * 512 * NEARLINE_7200.rpm) / 60;
+    // what was read into the buffer in a pause is there at once
+    const aheadNs = pauseNs === 0 ? 0 : 16 * ((NEARLINE_7200.readBuffer.segmentSectors * 512) / platter) * 1e9;
+    const rate = (1024 * bytes) / ((busyNs + aheadNs) / 1e9);
+    assert.ok(rate <= 1.01 * platter && rate > 0.85 * platter, `${rate / 1e6} MB/s of ${platter / 1e6}`);
+  });
+}
+
 test('a disk acknowledges writes from its buffer until that is full, and a flush waits for the arm', () => {
   const disk = new DiskModel(ATLAS_10K);
   const random = new SeededRandom(5);
@@ -125,6 +180,17 @@ test('a disk acknowledges writes from its buffer until that is full, and a flush
   assert.ok(times.slice(0, 16).every((ns) => ns < 2e6));
   assert.ok(times.slice(17).every((ns) => ns > 4e6));
   assert.ok(disk.book(30e6, OPERATION_FLUSH, 0, 0) > 60e6);
+});
+
+test('a flush waits for the write that the arm is putting down, though the buffer holds it no more', () => {
+  const disk = new DiskModel(ATLAS_10K);
+  const acknowledged = disk.book(0, OPERATION_WRITE, 4 * KIB, 9e9 - (9e9 % 512));
+  // the arm begins then, and seeks over the whole disk
+  assert.ok(disk.book(acknowledged + 1, OPERATION_FLUSH, 0, 0) > acknowledged + 5e6);
+  // and after a while there is nothing left to wait for
+  near(disk.book(1e9, OPERATION_FLUSH, 0, 0) - 1e9, 0.55e6, 1e-6, 'nanoseconds');
+  const again = disk.book(2e9, OPERATION_WRITE, 4 * KIB, 0);
+  near(disk.book(again + 1e9, OPERATION_FLUSH, 0, 0) - again - 1e9, 0.55e6, 1e-6, 'nanoseconds');
 });
 
 test('a link takes its latency twice, and carries reads back and writes out at its rate', () => {

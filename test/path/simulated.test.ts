@@ -155,6 +155,23 @@ test('a path that hangs holds its calls, and lets them go as they were booked', 
     assert.is(bench.sink.count, 4);
   }));
 
+test('a call that was issued while the path hung keeps the end that it got after that, though the path hangs once more', () =>
+  withBench((bench) => {
+    const path = bench.device({ servers: 2, serviceNs: () => 500 });
+    path.holdUntil(9000);
+    bench.read(path);
+    bench.time.advanceTo(1100);
+    path.letGo();
+    bench.time.advanceTo(1200);
+    path.holdUntil(9000);
+    bench.time.advanceTo(1300);
+    path.letGo();
+    bench.time.advanceTo(1599);
+    assert.is(bench.sink.count, 0);
+    bench.time.advanceTo(1600);
+    assert.is(bench.sink.count, 1);
+  }));
+
 test('records are used again: no more are made than calls were there at a time', () =>
   withBench((bench) => {
     const path = bench.device({ serviceNs: () => 10 });

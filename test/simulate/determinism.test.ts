@@ -31,6 +31,11 @@ const VARIANTS = [
   { name: 'request' },
   { name: 'bio', map: { mapping: 'bio' } },
   { name: 'disk', storage: { ssd: { model: 'atlas-10k', size: '8G' } }, load: { ...FIELDS.load, rate_iops: 200 } },
+  {
+    name: 'queued-disk',
+    storage: { ssd: { model: 'nearline-7200', size: '8G', set: { writeBufferBytes: 65536 } } },
+    load: { ...FIELDS.load, rate_iops: 300 },
+  },
 ];
 
 test('a run comes out the same again, and another seed gives another', async () => {
@@ -52,7 +57,7 @@ test('results do not depend on the number of workers, and come in the order of v
   const [one, two] = [await campaign(1), await campaign(2)];
   assert.equal(
     one.map(({ variant, seed }) => `${variant} ${seed}`),
-    ['request', 'bio', 'disk'].flatMap((variant) => [3, 1, 2].map((seed) => `${variant} ${seed}`)),
+    ['request', 'bio', 'disk', 'queued-disk'].flatMap((variant) => [3, 1, 2].map((seed) => `${variant} ${seed}`)),
   );
   for (const [index, run] of one.entries()) {
     assert.not.instance(run.output, Error);

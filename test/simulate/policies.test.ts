@@ -15,6 +15,7 @@ const MAPS: readonly (readonly [string, Readonly<Record<string, unknown>>])[] = 
   ),
   ['io-affinity', { map: { selector: 'io-affinity', groups: [['a']], path_args: [1] } }],
   ...['none', 'mq-deadline', 'kyber', 'scan'].map((elevator) => [`elevator ${elevator}`, { elevator }] as const),
+  ['a disk with a command queue', { storage: { ssd: { model: 'nearline-7200', size: '16G' } } }],
   ['striped', { map: undefined, table: '0 4194304 striped 2 128 /dev/a 0 /dev/b 0' }],
   ['delay', { map: undefined, table: '0 4194304 delay /dev/a 0 1' }],
   [

@@ -131,6 +131,10 @@ test('what only the library knows is told when the run begins', async () => {
     [['like: iscsi-10g', 'like: carrier-pigeon'], /path b: no link "carrier-pigeon"/],
     [['service-time', 'dice'], /unknown path selector type/],
     [['size: 64G', 'size: 64G, set: { readUs: fast }'], /set: readUs is "fast": expected a number from 0 on/],
+    [
+      ['nvme-970pro, size', 'nearline-7200, set: { commandQueue: 0 }, size'],
+      /set: commandQueue is 0: expected a whole number, 1 to 256/,
+    ],
     [['size: 64G', 'size: 64G, set: { rpm: 7200 }'], /set: no figure "rpm": expected one of channels/],
     [['map: {', 'elevator: bfq\nmap: {'], /bfq/],
   ];

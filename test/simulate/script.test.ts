@@ -131,6 +131,29 @@ test('a flapping path goes down and up again until it stays up', async () => {
   assert.ok(result.failovers.every(({ recoveredSeconds }) => (recoveredSeconds ?? 9) < 0.51));
 });
 
+test('a disk with a command queue loses nothing whatever its paths and controllers do', async () => {
+  const array = { controllers: 2, transition: '1s' };
+  const result = await run({
+    load: { rw: 'randrw', bs: '4k', iodepth: 64, fsync: 50, runtime: '40s', rate_iops: 150 },
+    storage: { array: { model: 'nearline-7200', size: '1T', array, set: { writeBufferBytes: 65536 } } },
+    paths: { a: { to: 'array', controller: 0, link: 'fc-8g' }, b: { to: 'array', controller: 1, link: 'fc-8g' } },
+    map: { selector: 'service-time', groups: 'failover', handler: 'alua', queue_if_no_path: true },
+    checker: { polling_interval: '1s', failback: 'immediate' },
+    fast_io_fail_tmo: '300ms',
+    script: [
+      { at: '2s', path: 'a', do: 'flap', value: '400ms', for: '4s' },
+      { at: '10s', storage: 'array', controller: 0, do: 'reboot', for: '5s' },
+      { at: '20s', path: 'b', do: 'slow', value: 3, for: '2s' },
+      { at: '22s', path: ['a', 'b'], do: 'queue_depth', value: 2, for: '2s' },
+      { at: '26s', path: 'b', do: 'errors', status: 'transport', rate: 0.05, for: '2s' },
+      { at: '30s', path: ['a', 'b'], do: 'down', for: '2s' },
+    ],
+  });
+  assert.equal([result.errors, result.unfinished], [{}, 0]);
+  assert.ok(path(result, 'a').errors > 0 && path(result, 'b').errors > 0 && path(result, 'b').busy > 0);
+  assert.ok(result.ios > 3000, `${result.ios}`);
+});
+
 test('a port with a small queue says busy, and callers wait longer', async () => {
   const load = { rw: 'randread', bs: '4k', iodepth: 64, number_ios: 20_000 };
   const full = await run({ load, script: [{ at: '0s', path: ['a', 'b'], do: 'queue_depth', value: 4 }] });

@@ -1,18 +1,17 @@
 // A rotating disk: t = overhead + seek + rotation + transfer, with read-ahead and a write-back buffer in front.
 //
-//   where      sector → zone → cylinder, track, angle. Tracks and cylinders are skewed, so that a sequential read goes on
-//              without waiting for a turn. The angle of the platter is the time: a read that comes a little too late
-//              waits for a whole turn, as on a real disk
 //   reads      that lie in a segment of the buffer, or in what read-ahead is about to bring there, are hits
 //   writes     are acknowledged from the buffer while it has room, and put down when the arm has nothing else to do,
 //              in the order of their places; a read waits for the one that is being put down
-//   not here   command queueing inside the disk, defects, thermal recalibration, the gaps of servo sectors
+//   queue      DiskModel serves commands in the order in which they come; disk-queue.ts chooses among those that wait
+//   not here   defects, thermal recalibration, the gaps of servo sectors
 //
 // All of it is booked lazily: what the disk has done by itself since the last call is worked out when the next one comes.
 
 import { OPERATION_FLUSH, OPERATION_READ, OPERATION_WRITE } from '../../../assembly/abi.ts';
+import { DiskArm } from './disk-arm.ts';
 import { byteNsOf, NS_PER_MS, type StorageModel } from './model.ts';
-import { type SeekDescription, seekCurve } from './seek-curve.ts';
+import type { SeekDescription } from './seek-curve.ts';
 
 export interface DiskDescription {
   readonly kind: 'disk';
@@ -32,24 +31,19 @@ export interface DiskDescription {
   readonly readBuffer: { readonly segments: number; readonly segmentSectors: number };
   /** The buffer for writes, bytes. 0: every write is on the platter before it is acknowledged. */
   readonly writeBufferBytes: number;
+  /** Commands that it chooses among, 1 … 256. 1: it serves them in the order in which they come. */
+  readonly commandQueue: number;
+  /** A command is passed over at most so many times the length of the queue. */
+  readonly patience: number;
 }
 
-const SECTOR_BYTES = 512;
+export const SECTOR_BYTES = 512;
 
 export class DiskModel implements StorageModel {
   readonly sizeSectors: number;
+  readonly arm: DiskArm;
   readonly #disk: DiskDescription;
-  readonly #seekMs: Float64Array;
-  readonly #turnNs: number;
-  /** First sector and cylinder of each zone, and one more of each. */
-  readonly #zoneSectors: number[] = [0];
-  readonly #zoneCylinders: number[] = [0];
   readonly #busByteNs: number;
-  /** When the arm is free, and where it stands. */
-  #freeNs = 0;
-  #cylinder = 0;
-  #armSector = 0;
-  #surface = 0;
   /** Segments of the read buffer: first sector, and the end of what was asked for; which is read on since `freeNs`. */
   readonly #segmentStarts: Float64Array;
   readonly #segmentEnds: Float64Array;
@@ -62,22 +56,13 @@ export class DiskModel implements StorageModel {
   readonly #dirtySectors: number[] = [];
   readonly #dirtyLengths: number[] = [];
   #dirtyBytes = 0;
-  // what `#locate` finds
-  #atCylinder = 0;
-  #atSurface = 0;
-  #atAngle = 0;
-  #atTrackSectors = 1;
-  #atTrackLeft = 1;
+  /** When the last write that left the buffer is on the platter. */
+  #putDownNs = 0;
 
   constructor(disk: DiskDescription) {
     this.#disk = disk;
-    this.#turnNs = (60_000 / disk.rpm) * NS_PER_MS;
-    for (const [index, { cylinders, sectorsPerTrack }] of disk.zones.entries()) {
-      this.#zoneSectors.push((this.#zoneSectors[index] as number) + cylinders * disk.surfaces * sectorsPerTrack);
-      this.#zoneCylinders.push((this.#zoneCylinders[index] as number) + cylinders);
-    }
-    this.sizeSectors = this.#zoneSectors.at(-1) as number;
-    this.#seekMs = seekCurve(disk.seek, this.#zoneCylinders.at(-1) as number);
+    this.arm = new DiskArm(disk);
+    this.sizeSectors = this.arm.sizeSectors;
     this.#busByteNs = byteNsOf(disk.busMBps);
     const { segments } = disk.readBuffer;
     this.#segmentStarts = new Float64Array(segments).fill(-1);
@@ -91,32 +76,57 @@ export class DiskModel implements StorageModel {
     if (operation === OPERATION_READ) return this.#read(nowNs, sector, sectors);
     if (operation === OPERATION_WRITE) return this.#write(nowNs, sector, sectors);
     if (operation === OPERATION_FLUSH) return this.#flush(nowNs);
-    return nowNs + this.#disk.overheadMs.write * NS_PER_MS;
+    return this.otherNs(nowNs);
   }
 
   // ---- reads ------------------------------------------------------------------------------------------------------
 
   #read(nowNs: number, sector: number, sectors: number): number {
-    const { overheadMs } = this.#disk;
-    this.#putDownUntil(nowNs);
+    this.putDownUntil(nowNs);
+    const endNs = this.readBuffered(nowNs, nowNs, sector, sectors, Number.POSITIVE_INFINITY);
+    return endNs >= 0 ? endNs : this.readPlatter(nowNs, nowNs, sector, sectors);
+  }
+
+  /**
+   * When a read that came at `arrivedNs` ends if the buffer serves it from `nowNs` on. -1: the buffer does not have it, and
+   * will not by `latestNs`.
+   */
+  readBuffered(nowNs: number, arrivedNs: number, sector: number, sectors: number, latestNs: number): number {
     const segment = this.#segmentOf(sector);
-    const travelNs = sectors * SECTOR_BYTES * this.#busByteNs;
-    if (segment >= 0) {
-      const end = sector + sectors;
-      const readyNs = this.#readyNs(segment, end, nowNs);
-      if (readyNs >= 0) {
-        this.#segmentEnds[segment] = Math.max(this.#segmentEnds[segment] as number, end);
-        this.#segmentUses[segment] = ++this.#uses;
-        return Math.max(nowNs + overheadMs.readHit * NS_PER_MS, readyNs) + travelNs;
-      }
-    }
-    const beginNs = Math.max(nowNs + overheadMs.readMiss * NS_PER_MS, this.#freeNs);
+    if (segment < 0) return -1;
+    const end = sector + sectors;
+    const readyNs = this.#readyNs(segment, end, nowNs);
+    if (readyNs < 0 || readyNs > latestNs) return -1;
+    if (end > (this.#segmentEnds[segment] as number)) this.#readOn(segment, end, readyNs);
+    this.#segmentUses[segment] = ++this.#uses;
+    const beginNs = arrivedNs + this.#disk.overheadMs.readHit * NS_PER_MS;
+    return Math.max(beginNs, readyNs) + sectors * SECTOR_BYTES * this.#busByteNs;
+  }
+
+  /** When a read that came at `arrivedNs` ends, if the arm leaves for it when it is free, at `nowNs` at the earliest. */
+  readPlatter(nowNs: number, arrivedNs: number, sector: number, sectors: number): number {
+    const beginNs = Math.max(this.commandedNs(arrivedNs, false), this.arm.freeNs, nowNs);
     const endNs = this.#access(beginNs, sector, sectors, false);
     this.#startAhead(sector, sectors, endNs);
+    const travelNs = sectors * SECTOR_BYTES * this.#busByteNs;
     if (this.#disk.forwardsWhole === true) return endNs + travelNs;
     // the bus works while the platter does: behind the last sector there is that sector's way, or what a slow bus has left
-    const passingNs = sectors * (this.#turnNs / this.#trackSectorsOf(sector));
+    const passingNs = sectors * this.arm.sectorNs(sector);
     return Math.max(endNs + SECTOR_BYTES * this.#busByteNs, endNs - passingNs + travelNs);
+  }
+
+  /** When the arm can leave for a command that came at `arrivedNs`, if it is free. */
+  commandedNs(arrivedNs: number, isWrite: boolean): number {
+    const { readMiss, write } = this.#disk.overheadMs;
+    return arrivedNs + (isWrite ? write : readMiss) * NS_PER_MS;
+  }
+
+  /** When read-ahead has all of a read up to `end`, if the arm stays where it is. -1: it is not about to bring its sector. */
+  readAheadNs(nowNs: number, sector: number, end: number): number {
+    const segment = this.#ahead;
+    if (segment < 0 || sector < (this.#segmentStarts[segment] as number)) return -1;
+    const have = this.#segmentEnds[segment] as number;
+    return sector < have + this.#disk.readBuffer.segmentSectors ? this.#readyNs(segment, end, nowNs) : -1;
   }
 
   /** A segment that holds the sector, or will when read-ahead goes on. -1: none. */
@@ -133,10 +143,19 @@ export class DiskModel implements StorageModel {
   /** When the buffer has everything up to `end`; -1: it never will by itself. */
   #readyNs(segment: number, end: number, nowNs: number): number {
     const have = this.#segmentEnds[segment] as number;
-    if (end <= have) return nowNs;
-    if (segment !== this.#ahead) return -1;
-    const sectorNs = this.#turnNs / this.#trackSectorsOf(have);
-    return this.#aheadNs + (end - have) * sectorNs;
+    if (segment !== this.#ahead) return end <= have ? nowNs : -1;
+    const sectorNs = this.arm.sectorNs(have);
+    // it stopped when the segment was full, and went on when there was room again: now
+    const fromNs = Math.max(this.#aheadNs, nowNs - this.#disk.readBuffer.segmentSectors * sectorNs);
+    const readyNs = fromNs + (end - have) * sectorNs;
+    return end <= have ? Math.max(readyNs, nowNs) : readyNs;
+  }
+
+  /** A call has asked for what read-ahead brings until `readyNs`: the arm stays for that long. */
+  #readOn(segment: number, end: number, readyNs: number): void {
+    this.#segmentEnds[segment] = end;
+    this.#aheadNs = readyNs;
+    this.arm.freeNs = Math.max(this.arm.freeNs, readyNs);
   }
 
   #startAhead(sector: number, sectors: number, endNs: number): void {
@@ -160,29 +179,51 @@ export class DiskModel implements StorageModel {
     if (segment < 0) return;
     this.#ahead = -1;
     const have = this.#segmentEnds[segment] as number;
-    const read = Math.floor((nowNs - this.#aheadNs) / (this.#turnNs / this.#trackSectorsOf(have)));
+    const read = Math.floor((nowNs - this.#aheadNs) / this.arm.sectorNs(have));
     if (read > 0) this.#segmentEnds[segment] = have + Math.min(read, this.#disk.readBuffer.segmentSectors);
   }
 
   // ---- writes -----------------------------------------------------------------------------------------------------
 
   #write(nowNs: number, sector: number, sectors: number): number {
-    const { overheadMs, writeBufferBytes } = this.#disk;
-    const bytes = sectors * SECTOR_BYTES;
-    this.#forget(sector, sectors);
-    this.#putDownUntil(nowNs);
-    const arrivedNs = nowNs + overheadMs.write * NS_PER_MS + bytes * this.#busByteNs;
-    // without a buffer the arm moves while the data comes
-    if (bytes > writeBufferBytes) {
-      const beginNs = Math.max(nowNs + overheadMs.write * NS_PER_MS, this.#freeNs);
-      return Math.max(arrivedNs, this.#access(beginNs, sector, sectors, true));
-    }
-    const roomNs = this.#makeRoom(nowNs, writeBufferBytes - bytes);
-    const endNs = Math.max(arrivedNs, roomNs);
+    this.forget(sector, sectors);
+    this.putDownUntil(nowNs);
+    if (!this.isBuffered(sectors)) return this.writePlatter(nowNs, nowNs, sector, sectors);
+    const roomNs = this.#makeRoom(nowNs, this.#disk.writeBufferBytes - sectors * SECTOR_BYTES);
+    return this.writeBuffered(roomNs, nowNs, sector, sectors, true);
+  }
+
+  /** Whether such a write is acknowledged from the buffer, when there is room. */
+  isBuffered(sectors: number): boolean {
+    return sectors * SECTOR_BYTES <= this.#disk.writeBufferBytes;
+  }
+
+  hasRoom(sectors: number): boolean {
+    return this.#dirtyBytes + sectors * SECTOR_BYTES <= this.#disk.writeBufferBytes;
+  }
+
+  /** Nothing waits in the buffer for the arm, and the arm puts nothing down. */
+  isClean(nowNs: number): boolean {
+    return this.#dirtySectors.length === 0 && this.#putDownNs <= nowNs;
+  }
+
+  /** When a write that came at `arrivedNs` and has room from `roomNs` on is acknowledged. */
+  writeBuffered(roomNs: number, arrivedNs: number, sector: number, sectors: number, isArmIdle: boolean): number {
+    const endNs = Math.max(this.#carriedNs(arrivedNs, sectors), roomNs);
     // an arm that had nothing to do begins when it has something
-    if (this.#dirtySectors.length === 0) this.#freeNs = Math.max(this.#freeNs, endNs);
+    if (isArmIdle && this.#dirtySectors.length === 0) this.arm.freeNs = Math.max(this.arm.freeNs, endNs);
     this.#keep(sector, sectors);
     return endNs;
+  }
+
+  /** Without a buffer the arm moves while the data comes. */
+  writePlatter(nowNs: number, arrivedNs: number, sector: number, sectors: number): number {
+    const beginNs = Math.max(this.commandedNs(arrivedNs, true), this.arm.freeNs, nowNs);
+    return Math.max(this.#carriedNs(arrivedNs, sectors), this.#access(beginNs, sector, sectors, true));
+  }
+
+  #carriedNs(arrivedNs: number, sectors: number): number {
+    return this.commandedNs(arrivedNs, true) + sectors * SECTOR_BYTES * this.#busByteNs;
   }
 
   /** By place, and behind the one it continues. */
@@ -210,7 +251,7 @@ export class DiskModel implements StorageModel {
   }
 
   /** What is overwritten is not in the read buffer any more. */
-  #forget(sector: number, sectors: number): void {
+  forget(sector: number, sectors: number): void {
     for (let i = 0; i < this.#segmentStarts.length; i++) {
       if (sector < (this.#segmentEnds[i] as number) && sector + sectors > (this.#segmentStarts[i] as number)) {
         this.#segmentStarts[i] = -1;
@@ -220,102 +261,61 @@ export class DiskModel implements StorageModel {
     }
   }
 
-  /** Puts down what the disk has begun by `nowNs`. */
-  #putDownUntil(nowNs: number): void {
-    while (this.#dirtySectors.length > 0 && this.#freeNs < nowNs) this.#putDownOne(this.#freeNs);
+  /** Puts down what the disk has begun by `nowNs`, if nobody has wanted the arm. */
+  putDownUntil(nowNs: number): void {
+    while (this.#dirtySectors.length > 0 && this.arm.freeNs < nowNs) this.putDown(this.arm.freeNs);
   }
 
   /** Puts down until at most `bytes` are left in the buffer; returns when that is so. */
   #makeRoom(nowNs: number, bytes: number): number {
     let roomNs = nowNs;
-    while (this.#dirtyBytes > bytes) roomNs = this.#putDownOne(Math.max(this.#freeNs, nowNs));
+    while (this.#dirtyBytes > bytes) roomNs = this.putDown(Math.max(this.arm.freeNs, nowNs));
     return roomNs;
   }
 
-  #putDownOne(beginNs: number): number {
+  /** The next one, from `beginNs` on. */
+  putDown(beginNs: number): number {
     const at = this.#nextDirty();
     const sector = this.#dirtySectors[at] as number;
     const sectors = this.#dirtyLengths[at] as number;
     this.#dirtySectors.splice(at, 1);
     this.#dirtyLengths.splice(at, 1);
     this.#dirtyBytes -= sectors * SECTOR_BYTES;
-    return this.#access(beginNs, sector, sectors, true);
+    this.#putDownNs = this.#access(beginNs, sector, sectors, true);
+    return this.#putDownNs;
+  }
+
+  /** The first sector of what would be put down next. */
+  get nextDirtySector(): number {
+    return this.#dirtySectors[this.#nextDirty()] as number;
   }
 
   /** The first one from the arm on inwards, else the outermost. */
   #nextDirty(): number {
-    const at = this.#firstDirty(this.#armSector);
+    const at = this.#firstDirty(this.arm.sector);
     return at < this.#dirtySectors.length ? at : 0;
   }
 
+  // ---- the rest ---------------------------------------------------------------------------------------------------
+
   #flush(nowNs: number): number {
-    const endNs = this.#makeRoom(nowNs, 0);
-    return Math.max(endNs, nowNs) + this.#disk.overheadMs.readHit * NS_PER_MS;
+    this.putDownUntil(nowNs);
+    this.#makeRoom(nowNs, 0);
+    return this.flushedNs(Math.max(this.#putDownNs, nowNs));
   }
 
-  // ---- the arm ----------------------------------------------------------------------------------------------------
+  /** When a flush is answered that finds the buffer clean at `nowNs`. */
+  flushedNs(nowNs: number): number {
+    return nowNs + this.#disk.overheadMs.readHit * NS_PER_MS;
+  }
 
-  /** Moves there from `beginNs` on, waits for the sector, reads or writes; returns when the last sector has passed. */
+  /** What moves no data. */
+  otherNs(nowNs: number): number {
+    return this.commandedNs(nowNs, true);
+  }
+
   #access(beginNs: number, sector: number, sectors: number, isWrite: boolean): number {
     this.#stopAhead(beginNs);
-    const { headSwitchMs, writeSettleMs } = this.#disk;
-    this.#locate(sector);
-    const way = Math.abs(this.#atCylinder - this.#cylinder);
-    let atNs = beginNs;
-    if (way > 0) atNs += (this.#seekMs[way] as number) * NS_PER_MS;
-    else if (this.#atSurface !== this.#surface) atNs += headSwitchMs * NS_PER_MS;
-    if (isWrite) atNs += writeSettleMs * NS_PER_MS;
-    atNs = this.#passOver(atNs, sector, sectors);
-    this.#freeNs = atNs;
-    this.#armSector = sector + sectors;
-    return atNs;
-  }
-
-  /** Track by track: wait for the first sector, let the others pass. */
-  #passOver(fromNs: number, first: number, sectors: number): number {
-    const { headSwitchMs } = this.#disk;
-    let atNs = fromNs;
-    let sector = first;
-    let left = sectors;
-    for (;;) {
-      this.#locate(sector);
-      const angle = (atNs / this.#turnNs) % 1;
-      atNs += ((this.#atAngle - angle + 1) % 1) * this.#turnNs;
-      const passing = Math.min(left, this.#atTrackLeft);
-      atNs += (passing / this.#atTrackSectors) * this.#turnNs;
-      left -= passing;
-      sector += passing;
-      this.#cylinder = this.#atCylinder;
-      this.#surface = this.#atSurface;
-      if (left <= 0) return atNs;
-      const isNextCylinder = this.#surface === this.#disk.surfaces - 1;
-      atNs += (isNextCylinder ? (this.#seekMs[1] as number) : headSwitchMs) * NS_PER_MS;
-    }
-  }
-
-  #trackSectorsOf(sector: number): number {
-    this.#locate(sector);
-    return this.#atTrackSectors;
-  }
-
-  #locate(sector: number): void {
-    const { zones, surfaces, headSwitchMs } = this.#disk;
-    const inside = sector < this.sizeSectors ? sector : sector % this.sizeSectors;
-    let zone = 0;
-    while (zone + 1 < zones.length && inside >= (this.#zoneSectors[zone + 1] as number)) zone++;
-    const { sectorsPerTrack } = zones[zone] as { sectorsPerTrack: number };
-    const offset = inside - (this.#zoneSectors[zone] as number);
-    const track = Math.floor(offset / sectorsPerTrack);
-    const inTrack = offset - track * sectorsPerTrack;
-    const cylinder = Math.floor(track / surfaces);
-    this.#atCylinder = (this.#zoneCylinders[zone] as number) + cylinder;
-    this.#atSurface = track - cylinder * surfaces;
-    this.#atTrackSectors = sectorsPerTrack;
-    this.#atTrackLeft = sectorsPerTrack - inTrack;
-    // skewed by what a switch takes, so that the next track begins when the head has come there
-    const headSkew = (headSwitchMs * NS_PER_MS) / this.#turnNs + 2 / sectorsPerTrack;
-    const cylinderSkew = ((this.#seekMs[1] as number) * NS_PER_MS) / this.#turnNs + 2 / sectorsPerTrack;
-    const switches = cylinder * (surfaces - 1) + this.#atSurface;
-    this.#atAngle = (inTrack / sectorsPerTrack + switches * headSkew + cylinder * cylinderSkew) % 1;
+    return this.arm.access(beginNs, sector, sectors, isWrite);
   }
 }

@@ -27,6 +27,8 @@ export class Link {
   readonly latencyNs: number;
   /** Calls that were answered with "busy". */
   busy = 0;
+  /** Calls that are out and whose way back is not booked yet: they take places of the port. */
+  open = 0;
   readonly #link: LinkDescription;
   readonly #random: SeededRandom;
   readonly #byteNs: number;
@@ -47,7 +49,7 @@ export class Link {
     this.#ends = new Float64Array(link.queueDepth);
   }
 
-  /** Missing: as described. What is under way counts no more. */
+  /** Missing: as described. What is under way counts no more, if its way back is booked. */
   setDepth(depth: number = this.#link.queueDepth): void {
     this.#ends = new Float64Array(Math.min(DEPTH_MAX, Math.max(1, depth)));
     this.#calls = 0;
@@ -56,7 +58,7 @@ export class Link {
   /** When a call that the host sends now has come to the array's port. */
   out(nowNs: number, operation: number, bytes: number): number {
     let atNs = nowNs;
-    const roomNs = this.#ends[this.#calls % this.#ends.length] as number;
+    const roomNs = this.#ends[(this.#calls + this.open) % this.#ends.length] as number;
     if (roomNs > atNs) {
       this.busy++;
       atNs = roomNs + this.#link.busyUs * NS_PER_US;
@@ -66,6 +68,11 @@ export class Link {
       atNs = this.#outNs;
     }
     return atNs + this.#wayNs();
+  }
+
+  /** So many are out that only an end that nobody knows yet makes room. */
+  get isFull(): boolean {
+    return this.open >= this.#ends.length;
   }
 
   /** When the answer to a call of `nowNs` that leaves the port at `leftNs` is with the host. */

@@ -11,6 +11,7 @@ import { STATUS_OK, STATUS_TRANSPORT } from '../../../assembly/abi.ts';
 import type { SeededRandom } from '../fault/random.ts';
 import type { PathObserver, SimulatedDevice, SimulatedPath } from '../simulated-path.ts';
 import type { ControllerArray } from './array.ts';
+import type { CommandOwner, DiskQueue } from './disk-queue.ts';
 import type { Link } from './link.ts';
 import { NS_PER_MS, NS_PER_US, type StorageModel } from './model.ts';
 
@@ -21,6 +22,8 @@ const REFUSED_NS: number = 10 * NS_PER_US;
 export interface SharedStore {
   readonly store: StorageModel;
   readonly array: ControllerArray | undefined;
+  /** The store, if it chooses among its calls and says their ends later. */
+  readonly queue: DiskQueue | undefined;
 }
 
 interface Errors {
@@ -28,7 +31,7 @@ interface Errors {
   readonly rate: number;
 }
 
-export class ModelledDevice implements SimulatedDevice {
+export class ModelledDevice implements SimulatedDevice, CommandOwner {
   readonly word: string;
   readonly link: Link;
   readonly controller: number;
@@ -44,6 +47,8 @@ export class ModelledDevice implements SimulatedDevice {
   #givenUpNs = Number.POSITIVE_INFINITY;
   #slowness = 1;
   #errors: readonly Errors[] = [];
+  /** Calls that have found the port full, in the order of issue: slots of the path. Only where ends are said later. */
+  readonly #parked: number[] = [];
 
   constructor(options: {
     readonly word: string;
@@ -68,9 +73,10 @@ export class ModelledDevice implements SimulatedDevice {
     this.#path = path;
   }
 
-  book(nowNs: number, operation: number, bytes: number, position: number): number {
+  book(nowNs: number, operation: number, bytes: number, position: number, slot: number): number {
     if (this.#isDown) return Math.max(this.#givenUpNs, nowNs + REFUSED_NS);
     const { link, shared, controller } = this;
+    if (shared.queue !== undefined) return this.#queue(shared.queue, nowNs, operation, bytes, position, slot);
     const arrivedNs = link.out(nowNs, operation, bytes);
     const { array, store } = shared;
     const servedNs =
@@ -81,14 +87,60 @@ export class ModelledDevice implements SimulatedDevice {
     return this.#slowness === 1 ? endNs : Math.round(nowNs + (endNs - nowNs) * this.#slowness);
   }
 
-  status(): number {
-    if (this.#isDown) return STATUS_TRANSPORT;
+  status(_operation: number, _sectors: number, _position: number, slot: number): number {
+    if (this.#isDown) {
+      if (this.shared.queue !== undefined) this.#giveUp(this.shared.queue, slot);
+      return STATUS_TRANSPORT;
+    }
     if (this.access !== undefined) {
       const status = this.access();
       if (status !== STATUS_OK) return status;
     }
     for (const { status, rate } of this.#errors) if (this.#random.unit() < rate) return status;
     return STATUS_OK;
+  }
+
+  // ---- in front of a queue ----------------------------------------------------------------------------------------
+
+  #queue(queue: DiskQueue, nowNs: number, operation: number, bytes: number, position: number, slot: number): number {
+    const { link, controller } = this;
+    const { array } = this.shared;
+    if (link.isFull) {
+      this.#parked.push(slot);
+      return Number.POSITIVE_INFINITY;
+    }
+    const arrivedNs = link.out(nowNs, operation, bytes);
+    link.open++;
+    queue.from(this, slot, nowNs);
+    const servedNs =
+      array === undefined
+        ? queue.book(arrivedNs, operation, bytes, position)
+        : array.book(arrivedNs, operation, bytes, position, controller);
+    return servedNs === Number.POSITIVE_INFINITY ? servedNs : this.#answered(nowNs, nowNs, servedNs, operation, bytes);
+  }
+
+  /** By the queue, when it knows. */
+  served(slot: number, issuedNs: number, operation: number, bytes: number, servedNs: number): void {
+    this.#path?.endsAt(slot, this.#answered(issuedNs, this.#now(), servedNs, operation, bytes));
+    if (!this.#isDown) this.#letParkedGo();
+  }
+
+  #answered(issuedNs: number, nowNs: number, servedNs: number, operation: number, bytes: number): number {
+    const { link } = this;
+    link.open--;
+    const endNs = Math.round(link.back(nowNs, servedNs, operation, bytes));
+    return this.#slowness === 1 ? endNs : Math.round(issuedNs + (endNs - issuedNs) * this.#slowness);
+  }
+
+  #letParkedGo(): void {
+    while (this.#parked.length > 0 && !this.link.isFull) this.#path?.issueAgain(this.#parked.shift() as number);
+  }
+
+  /** The host has: what is still in the queue is taken back. */
+  #giveUp(queue: DiskQueue, slot: number): void {
+    const place = this.#parked.indexOf(slot);
+    if (place >= 0) this.#parked.splice(place, 1);
+    else if (queue.withdraw(this, slot)) this.link.open--;
   }
 
   /** When a checker that asks now (TEST UNIT READY: no data, no storage) has its answer, and hears yes or no then. */
@@ -124,6 +176,7 @@ export class ModelledDevice implements SimulatedDevice {
     if (!this.#isDown) return;
     this.#isDown = false;
     this.#givenUpNs = Number.POSITIVE_INFINITY;
+    this.#letParkedGo();
     this.#path?.letGo();
   }
 

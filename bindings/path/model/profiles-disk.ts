@@ -60,6 +60,9 @@ export const ATLAS_10K: DiskDescription = {
   busMBps: 80,
   readBuffer: { segments: 10, segmentSectors: 374 },
   writeBufferBytes: 1024 * 1024,
+  // as it was measured, one command at a time
+  commandQueue: 1,
+  patience: 4,
 };
 
 /** HP C2247A, 1 GB, 1992: rotation and geometry of its kind, everything else fitted to the measured trace. */
@@ -76,6 +79,8 @@ export const HP_C2247A: DiskDescription = {
   forwardsWhole: true,
   readBuffer: { segments: 1, segmentSectors: 128 },
   writeBufferBytes: 0,
+  commandQueue: 1,
+  patience: 4,
 };
 
 /** Seagate Cheetah 9LP, 9.1 GB, 1998: figures of DiskSim's parameters, the average seek of the data sheet. */
@@ -91,6 +96,9 @@ export const CHEETAH_9LP: DiskDescription = {
   busMBps: 80,
   readBuffer: { segments: 3, segmentSectors: 650 },
   writeBufferBytes: 512 * 1024,
+  // an assumption: tagged queues of its time took 64 commands
+  commandQueue: 64,
+  patience: 4,
 };
 
 /** A 7200-rpm disk of 4 TB, from data sheets: 175 MB/s outside, 83 inside, 8.2 ms on average. */
@@ -106,4 +114,7 @@ export const NEARLINE_7200: DiskDescription = {
   busMBps: 600,
   readBuffer: { segments: 32, segmentSectors: 2048 },
   writeBufferBytes: 32 * 1024 * 1024,
+  // what SATA's native command queueing takes; its patience is an assumption
+  commandQueue: 32,
+  patience: 4,
 };

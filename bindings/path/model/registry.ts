@@ -2,9 +2,11 @@
 // devices behind the paths that are open.
 
 import { RqdmError } from '../../errors.ts';
+import type { Time } from '../../time/time.ts';
 import { SeededRandom } from '../fault/random.ts';
 import { type ArrayDescription, ControllerArray } from './array.ts';
 import { type DiskDescription, DiskModel } from './disk.ts';
+import { DiskQueue } from './disk-queue.ts';
 import { type FixedDescription, FixedModel } from './fixed.ts';
 import { Link, type LinkDescription } from './link.ts';
 import type { StorageModel } from './model.ts';
@@ -61,9 +63,9 @@ export class ModelRegistry {
     readonly link: string;
     readonly controller: number;
     readonly seed: number | undefined;
-    readonly now: () => number;
+    readonly time: Time;
   }): ModelledDevice {
-    const { word, name, controller } = options;
+    const { word, name, controller, time } = options;
     const description = this.#named(this.#models, word, 'model', options.model);
     const link = this.#named(this.#links, word, 'link', options.link);
     const controllers = description.array?.controllers ?? 1;
@@ -71,15 +73,16 @@ export class ModelRegistry {
       throw new RqdmError('ERR_RQDM_WORD', `${word}: option 'controller=${controller}': expected 0 to below ${controllers}`);
     }
     const random = new SeededRandom(options.seed ?? SEED_DEFAULT);
-    const shared = this.#hold(word, name, description);
+    const shared = this.#hold(word, name, description, time);
     const device = new ModelledDevice({
       word,
       link: new Link(link, random),
       controller,
       shared,
       random,
-      now: options.now,
+      now: () => time.now(),
       release: () => {
+        shared.queue?.withdrawAll(device);
         if (this.#devices.get(word) === device) this.#devices.delete(word);
         this.#letGo(name);
       },
@@ -94,12 +97,14 @@ export class ModelRegistry {
     throw new RqdmError('ERR_RQDM_WORD', `${word}: option '${option}=${name}': expected one of ${[...map.keys()].join(', ')}`);
   }
 
-  #hold(word: string, name: string, description: ModelDescription): SharedStore {
+  #hold(word: string, name: string, description: ModelDescription, time: Time): SharedStore {
     let shared = this.#shared.get(name);
     if (shared === undefined) {
-      const store = createStorage(description.storage);
+      const { storage } = description;
+      const queue = storage.kind === 'disk' && storage.commandQueue > 1 ? new DiskQueue(storage, time) : undefined;
+      const store = queue ?? createStorage(storage);
       const array = description.array === undefined ? undefined : new ControllerArray(description.array, store);
-      shared = { store: { store, array }, of: description, holders: 0 };
+      shared = { store: { store, array, queue }, of: description, holders: 0 };
       this.#shared.set(name, shared);
     }
     if (shared.of !== description) {
@@ -114,10 +119,13 @@ export class ModelRegistry {
 
   #letGo(name: string): void {
     const shared = this.#shared.get(name);
-    if (shared !== undefined && --shared.holders === 0) this.#shared.delete(name);
+    if (shared === undefined || --shared.holders > 0) return;
+    shared.store.queue?.close();
+    this.#shared.delete(name);
   }
 }
 
+/** Without a command queue: whoever has one needs a clock. */
 export function createStorage(description: StorageDescription): StorageModel {
   switch (description.kind) {
     case 'disk':
