@@ -117,7 +117,7 @@ async function slowestOf(
     for (const [model, changes] of Object.entries(MODELS)) {
       context.signal.throwIfAborted();
       const repeat = context.isQuick ? 1 : Math.ceil(SLOWEST_IOS / Math.min(SLOWEST_IOS, recordsOf(traces)));
-      const scenario = scenarioOf(trace, changes, repeat, context.isQuick ? 5000 : SLOWEST_IOS);
+      const scenario = scenarioOf(trace, changes, repeat, context.isQuick ? 25_000 : SLOWEST_IOS);
       const rate = await rateOf(scenario, traces);
       context.say(`simulate: ${trace} on ${model}: ${Math.round(rate).toLocaleString('en')} I/Os a second`);
       slowest = Math.min(slowest, rate);
