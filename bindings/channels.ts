@@ -26,6 +26,7 @@
 // Subscribers are called when the core is left, so they may do I/O; what they throw goes to the process.
 import { type Channel, channel } from 'node:diagnostics_channel';
 import type { TraceEvent } from './core/core.ts';
+import { actionBits } from './core/event-columns.ts';
 
 /** An event of a batch; `device` is `MAJOR:MINOR`, and so is `source`, where a remap (A) came from. */
 export type BatchEvent = Omit<TraceEvent, 'device'> & { readonly device: string; readonly source: string | undefined };
@@ -68,23 +69,32 @@ interface BatchChannel {
   readonly channel: Channel;
   /** Letters of blktrace. */
   readonly actions: string;
+  readonly bits: number;
+}
+
+function batchChannel(name: string, actions: string): BatchChannel {
+  return { channel: channel(name), actions, bits: actionBits(actions) };
 }
 
 const BATCH_CHANNELS: readonly BatchChannel[] = [
-  { channel: channel('rqdm:bio:queue'), actions: 'Q' },
-  { channel: channel('rqdm:bio:split'), actions: 'X' },
-  { channel: channel('rqdm:request:merge'), actions: 'MFm' },
-  { channel: channel('rqdm:request:insert'), actions: 'I' },
-  { channel: channel('rqdm:request:dispatch'), actions: 'D' },
-  { channel: channel('rqdm:clone:map'), actions: 'A' },
-  { channel: channel('rqdm:request:requeue'), actions: 'R' },
-  { channel: channel('rqdm:request:complete'), actions: 'C' },
+  batchChannel('rqdm:bio:queue', 'Q'),
+  batchChannel('rqdm:bio:split', 'X'),
+  batchChannel('rqdm:request:merge', 'MFm'),
+  batchChannel('rqdm:request:insert', 'I'),
+  batchChannel('rqdm:request:dispatch', 'D'),
+  batchChannel('rqdm:clone:map', 'A'),
+  batchChannel('rqdm:request:requeue', 'R'),
+  batchChannel('rqdm:request:complete', 'C'),
 ];
 
-/** Whether anybody wants the events of a run. */
-export function hasBatchSubscribers(): boolean {
-  for (let i = 0; i < BATCH_CHANNELS.length; i++) if ((BATCH_CHANNELS[i] as BatchChannel).channel.hasSubscribers) return true;
-  return false;
+/** The letters of all events that somebody wants, as a set (`actionBits`). */
+export function subscribedActions(): number {
+  let actions = 0;
+  for (let i = 0; i < BATCH_CHANNELS.length; i++) {
+    const { channel, bits } = BATCH_CHANNELS[i] as BatchChannel;
+    if (channel.hasSubscribers) actions |= bits;
+  }
+  return actions >>> 0;
 }
 
 /** Gives each channel its events, one message each. */

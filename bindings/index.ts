@@ -41,6 +41,7 @@ export {
   STATUS_UNKNOWN_FATE,
 } from '../assembly/abi.ts';
 export type { BatchEvent, BatchMessage, DeviceMessage, PathMessage, TableEventMessage } from './channels.ts';
+export type { EventColumns } from './core/event-columns.ts';
 export type { Lease } from './device/arena.ts';
 export type { AttachOptions } from './device/backing-devices.ts';
 export type { BatchOptions, IoBatch } from './device/batch.ts';

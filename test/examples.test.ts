@@ -19,6 +19,8 @@ const EXPECTED: Readonly<Record<string, RegExp>> = {
   'own-selector.mjs':
     /^ten small writes and a large one: quick 10, wide 1\na small one while the quick path is out: quick 10, wide 2\n$/,
   'own-target.mjs': /^0 2048 reverse mem:disk\?size=1M 8\nchunks 1 and 2 lie at the end, turned round: 21\n$/,
+  'record-and-simulate.mjs':
+    /^680 I\/Os recorded, 0 lost: 640 reads, 40 writes\nrequest-based: 121 calls for 680 I\/Os, .* 0\.01\d\d s\nbio-based: 506 calls .*\n$/,
   'swap-table.mjs': /^suspended after 1 path; what is written now waits\nno write failed, and now 2 paths take them\n$/,
 };
 

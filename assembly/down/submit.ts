@@ -14,7 +14,7 @@ import {
   FLAG_PREFLUSH,
   FLAG_RAHEAD,
   HEADER_SUBMIT,
-  HEADER_TRACE_ON,
+  HEADER_TRACE_ACTIONS,
   OPERATION_DISCARD,
   OPERATION_FLUSH,
   OPERATION_WRITE,
@@ -357,7 +357,7 @@ export function unplug(): void {
   const isDirect = !all.plugIsMultiple && !plugged(0).device.elevator;
   const isReversed = isDirect && plugged(0).device.isKernelPlugOrder;
   all.plugIsMultiple = 0;
-  if (header(HEADER_TRACE_ON) && !isDirect) traceUnplug(total);
+  if (header(HEADER_TRACE_ACTIONS) && !isDirect) traceUnplug(total);
   for (let i: u32 = 0; i < total; i++) plugged(i).device.lastPlugged = changetype<Request>(0);
   for (let i: u32 = 0; i < total; i++) {
     const request = plugged(isReversed ? total - 1 - i : i);

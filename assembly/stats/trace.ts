@@ -1,9 +1,9 @@
 import {
   FLAG_PRIORITY_MASK,
   HEADER_TRACE,
+  HEADER_TRACE_ACTIONS,
   HEADER_TRACE_CAPACITY,
   HEADER_TRACE_HEAD,
-  HEADER_TRACE_ON,
   TRACE_BIOS_SHIFT,
   TRACE_BYTES,
   TRACE_FLAGS_SHIFT,
@@ -19,21 +19,26 @@ export function tracedOf(operation: u32, flags: u32): u32 {
   return operation | ((flags & ~(<u32>FLAG_PRIORITY_MASK)) << TRACE_FLAGS_SHIFT);
 }
 
+/** Whether somebody listens to this kind of event. */
+function isTraced(action: u32): bool {
+  return (header(HEADER_TRACE_ACTIONS) & (1 << (action & 31))) != 0;
+}
+
 /** Writes an event if somebody listens. The check is all that it costs otherwise. */
 export function trace(action: u32, device: Device, operation: u32, sector: u64, sectors: u32, detail: u32): void {
-  if (header(HEADER_TRACE_ON)) record(action, device, operation, sector, sectors, detail, 0);
+  if (isTraced(action)) record(action, device, operation, sector, sectors, detail, 0);
 }
 
 /** A bio has its place on `device`, the one below. */
 export function traceBioRemap(device: Device, piece: Bio, source: Bio): void {
-  if (!header(HEADER_TRACE_ON)) return;
+  if (!isTraced(TRACE_REMAP)) return;
   const operation = tracedOf(piece.operation, piece.flags);
   record(TRACE_REMAP, device, operation, piece.sector, piece.sectors, source.device.id, source.sector);
 }
 
 /** The same of a clone: it has the bios of the topmost original. */
 export function traceRemap(clone: Request): void {
-  if (!header(HEADER_TRACE_ON)) return;
+  if (!isTraced(TRACE_REMAP)) return;
   const original = clone.original;
   let bios: u32 = 0;
   for (let bio = topOf(original).bioHead; bio; bio = bio.next) bios++;

@@ -13,9 +13,9 @@ import {
   HEADER_SUBMIT,
   HEADER_SUBMIT_CAPACITY,
   HEADER_TRACE,
+  HEADER_TRACE_ACTIONS,
   HEADER_TRACE_CAPACITY,
   HEADER_TRACE_HEAD,
-  HEADER_TRACE_ON,
   HEADER_WORDS,
   HISTOGRAM_BUCKETS,
   SUBMIT_BYTES,
@@ -25,6 +25,7 @@ import {
   TRACE_REMAP,
 } from '../../assembly/abi.ts';
 import { RqdmError } from '../errors.ts';
+import { ALL_ACTIONS, type EventColumns } from './event-columns.ts';
 import { type CoreExports, loadCore } from './load.ts';
 
 const DEVICE_MASK: number = (1 << TRACE_BIOS_SHIFT) - 1;
@@ -82,7 +83,7 @@ export class Core {
   readonly #bioFigures: number;
   readonly #deviceWords: number;
   #isTraced = false;
-  #isPublished = false;
+  #published = 0;
 
   constructor(capacities: CoreCapacities) {
     this.capacities = capacities;
@@ -160,13 +161,17 @@ export class Core {
       throw new RqdmError('ERR_RQDM_LIMIT', 'there is no room for a trace: expected limits.traceRecords above 0');
     }
     this.#isTraced = isOn;
-    this.header[HEADER_TRACE_ON] = isOn || this.#isPublished ? 1 : 0;
+    this.#setActions();
   }
 
-  /** As `setTracing`, for somebody else: the ring runs while either wants it. */
-  setPublishing(isOn: boolean): void {
-    this.#isPublished = isOn;
-    this.header[HEADER_TRACE_ON] = isOn || this.#isTraced ? 1 : 0;
+  /** As `setTracing`, for somebody else, who wants only some events (`actionBits`): the ring has what either wants. */
+  setPublishing(actions: number): void {
+    this.#published = actions;
+    this.#setActions();
+  }
+
+  #setActions(): void {
+    this.header[HEADER_TRACE_ACTIONS] = this.#isTraced ? ALL_ACTIONS : this.#published;
   }
 
   /** Events written so far: where `readTrace` would go on. */
@@ -202,7 +207,40 @@ export class Core {
     }
     return { events, next: head, lost: first - from };
   }
+
+  /** The same as columns: puts events since `from` of a device and of these kinds behind those that are in them. */
+  readTraceColumns(from: number, device: number, actions: number, columns: EventColumns): void {
+    const head = this.header[HEADER_TRACE_HEAD] as number;
+    const capacity = this.header[HEADER_TRACE_CAPACITY] as number;
+    const first = Math.max(from, head - capacity);
+    columns.lost += first - from;
+    columns.reserve(head - first);
+    const { words, doubles } = this;
+    const base = (this.header[HEADER_TRACE] as number) >>> 3;
+    const mask = capacity - 1;
+    for (let i = first; i < head; i++) {
+      const at = base + (i & mask) * TRACE_DOUBLES;
+      const word = at * 2;
+      if (words[word + TRACE_DEVICE] !== device) continue;
+      const kind = words[word + TRACE_KIND] as number;
+      if ((actions & (1 << (kind & 31))) === 0) continue;
+      columns.add(
+        doubles[at] as number,
+        doubles[at + 1] as number,
+        words[word + TRACE_SECTORS] as number,
+        kind & 0xffff,
+        (kind >>> 16) & OPERATION_MASK,
+        kind >>> (16 + TRACE_FLAGS_SHIFT),
+      );
+    }
+  }
 }
+
+/** A record of the ring in doubles; places in it, in words. */
+const TRACE_DOUBLES: number = TRACE_BYTES / 8;
+const TRACE_SECTORS = 4;
+const TRACE_DEVICE = 5;
+const TRACE_KIND = 6;
 
 const QUARTERS = 4;
 

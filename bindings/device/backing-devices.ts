@@ -194,6 +194,7 @@ export class BackingDevices {
       pump.paths[device.id] = undefined;
       this.#host.take(device.id, undefined);
       if (!pump.poisoned) core.exports.destroyDevice(device.id);
+      pump.tracer.forget(device.id);
       this.#closings.delete(closing);
     });
     this.#closings.set(closing, holder);

@@ -1,5 +1,6 @@
 // A mapped device: the face of the library (DESIGN 3). Bytes outside, sectors inside.
 import { FIGURE_IN_FLIGHT, OPERATION_DISCARD, OPERATION_WRITE_ZEROES } from '../../assembly/abi.ts';
+import type { EventColumns } from '../core/event-columns.ts';
 import type { RqdmError } from '../errors.ts';
 import type { BatchOptions, IoBatch } from './batch.ts';
 import type { ChunkOptions, IoRange, RangesOptions } from './chunks.ts';
@@ -127,6 +128,18 @@ export class MappedDevice extends ControlledDevice {
   openSubmitter(capacity: number): Submitter {
     this.assertOpen('openSubmitter');
     return new Submitter(this.#services.pump, this.#io, capacity);
+  }
+
+  // ---- trace ------------------------------------------------------------------------------------------------
+
+  /**
+   * Gives `listen` this device's own events with these letters of blktrace (`QXGPUMFmIDARC`), in batches, when the core has been
+   * left, until what is returned is called or the device is gone. The columns hold them until `listen` returns. Costs nothing while
+   * nobody listens. Throws ERR_RQDM_ARGUMENT for another letter, ERR_RQDM_LIMIT where `limits.traceRecords` is 0.
+   */
+  traceColumns(letters: string, listen: (events: EventColumns) => void): () => void {
+    this.assertOpen('traceColumns');
+    return this.#services.pump.tracer.listenColumns(this.id, letters, listen);
   }
 
   // ---- hooks that misbehave --------------------------------------------------------------------------------

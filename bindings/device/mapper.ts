@@ -484,6 +484,7 @@ export class DeviceMapper implements AsyncDisposable {
     this.#names.remove(device);
     this.#mapped.delete(device);
     if (!this.#pump.poisoned) this.#core.exports.destroyDevice(device.id);
+    this.#pump.tracer.forget(device.id);
     await this.#backing.closed(device.id);
     this.#byId[device.id] = undefined;
     this.#names.freeMinor(device.minor);

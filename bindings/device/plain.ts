@@ -1,6 +1,7 @@
 // A backing device by itself: I/O goes straight to its own queue, without a map above it. To compare with (benches), and
 // for whoever wants the merging of one queue and nothing else.
 import { FIGURE_BIOS, OPERATION_DISCARD, OPERATION_WRITE_ZEROES } from '../../assembly/abi.ts';
+import type { EventColumns } from '../core/event-columns.ts';
 import { RqdmError } from '../errors.ts';
 import type { BatchOptions, IoBatch } from './batch.ts';
 import type { ChunkOptions, IoRange, RangesOptions } from './chunks.ts';
@@ -101,6 +102,12 @@ export class PlainDevice implements AsyncDisposable {
 
   batch(batch: IoBatch, options?: BatchOptions): Promise<number> {
     return this.#io.batch(batch, options);
+  }
+
+  /** As of a mapped device. */
+  traceColumns(letters: string, listen: (events: EventColumns) => void): () => void {
+    this.assertOpen('traceColumns');
+    return this.#services.pump.tracer.listenColumns(this.id, letters, listen);
   }
 
   // ---- the end ----------------------------------------------------------------------------------------------

@@ -1,8 +1,10 @@
-// Events of the core's trace ring for those who have subscribed to channels, or listen to a mapper. Asked before and after
-// each drive of the pump.
-import { type BatchEvent, hasBatchSubscribers, publishBatch } from '../channels.ts';
+// Events of the core's trace ring for those who have subscribed to channels, or listen to a mapper or a device. Asked before
+// and after each drive of the pump.
+import { type BatchEvent, publishBatch, subscribedActions } from '../channels.ts';
 import type { Core, TraceEvent } from '../core/core.ts';
+import { ALL_ACTIONS, actionBits, EventColumns } from '../core/event-columns.ts';
 import { RqdmError } from '../errors.ts';
+import { callApart } from './call-apart.ts';
 
 /** What one run of the core brought. */
 export interface TraceBatch {
@@ -11,6 +13,40 @@ export interface TraceBatch {
   /** Events that the ring (`limits.traceRecords`) had no room for, before the last of these. */
   readonly lost: number;
 }
+
+/** Who takes events of one device as columns. */
+class ColumnListener {
+  readonly device: number;
+  readonly actions: number;
+  /** What comes goes in here. */
+  columns: EventColumns = new EventColumns();
+  /** What the listener is told of while more may come. */
+  #told: EventColumns = new EventColumns();
+  #isTelling = false;
+  readonly #listen: (events: EventColumns) => void;
+
+  constructor(device: number, actions: number, listen: (events: EventColumns) => void) {
+    this.device = device;
+    this.actions = actions;
+    this.#listen = listen;
+  }
+
+  /** A listener that drives again is told of what that brings after this. */
+  tell(): void {
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    while (this.columns.count > 0 || this.columns.lost > 0) {
+      const told = this.columns;
+      this.columns = this.#told;
+      this.#told = told;
+      callApart(() => this.#listen(told));
+      told.clear();
+    }
+    this.#isTelling = false;
+  }
+}
+
+const LETTERS = 'QXGPUMFmIDARC';
 
 export class Tracer {
   isOn = false;
@@ -21,6 +57,11 @@ export class Tracer {
   #events: TraceEvent[] = [];
   readonly #listeners: Set<(batch: TraceBatch) => void> = new Set();
   #lost = 0;
+  #columnListeners: readonly ColumnListener[] = [];
+  /** What the ring records now for all of them. */
+  #actions = 0;
+  /** Somebody wants events as objects. */
+  #hasObjects = false;
 
   constructor(core: Core) {
     this.#core = core;
@@ -34,9 +75,7 @@ export class Tracer {
 
   /** Gives `listen` every event from now on, until what is returned is called. Throws ERR_RQDM_LIMIT without a ring. */
   listen(listen: (batch: TraceBatch) => void): () => void {
-    if (this.#core.capacities.traceRecords === 0) {
-      throw new RqdmError('ERR_RQDM_LIMIT', 'there is no room for a trace: expected limits.traceRecords above 0');
-    }
+    this.#assertRing();
     // each call is a listener of its own, the same function twice too
     const own = (batch: TraceBatch): void => listen(batch);
     this.#listeners.add(own);
@@ -44,20 +83,58 @@ export class Tracer {
     return () => this.#listeners.delete(own);
   }
 
+  /**
+   * Gives `listen` the events of a device (the core's number) with these letters, until what is returned is called or the device
+   * is gone. Throws ERR_RQDM_LIMIT without a ring, ERR_RQDM_ARGUMENT for a letter that no event has.
+   */
+  listenColumns(device: number, letters: string, listen: (events: EventColumns) => void): () => void {
+    const unknown = [...letters].find((letter) => !LETTERS.includes(letter));
+    if (unknown !== undefined || letters === '') {
+      const found = unknown === undefined ? 'no event' : `"${unknown}"`;
+      throw new RqdmError('ERR_RQDM_ARGUMENT', `events: ${found}: expected letters of ${LETTERS}`);
+    }
+    this.#assertRing();
+    const own = new ColumnListener(device, actionBits(letters), listen);
+    this.#columnListeners = [...this.#columnListeners, own];
+    this.look();
+    return () => {
+      this.#columnListeners = this.#columnListeners.filter((one) => one !== own);
+    };
+  }
+
+  /** A device is gone: its number will be another's. */
+  forget(device: number): void {
+    this.#columnListeners = this.#columnListeners.filter((one) => one.device !== device);
+  }
+
+  #assertRing(): void {
+    if (this.#core.capacities.traceRecords > 0) return;
+    throw new RqdmError('ERR_RQDM_LIMIT', 'there is no room for a trace: expected limits.traceRecords above 0');
+  }
+
   /** Before a drive: the ring runs while somebody listens. */
   look(): void {
-    const isWanted = this.#core.capacities.traceRecords > 0 && (this.#listeners.size > 0 || hasBatchSubscribers());
-    if (isWanted === this.isOn) return;
-    this.isOn = isWanted;
-    this.#core.setPublishing(isWanted);
-    this.#next = this.#core.traceHead;
+    if (this.#core.capacities.traceRecords === 0) return;
+    let actions = this.#listeners.size > 0 ? ALL_ACTIONS : subscribedActions();
+    this.#hasObjects = actions !== 0;
+    for (const listener of this.#columnListeners) actions |= listener.actions;
+    if (actions === this.#actions) return;
+    if (this.#actions === 0) this.#next = this.#core.traceHead;
+    this.#actions = actions;
+    this.isOn = actions !== 0;
+    this.#core.setPublishing(actions >>> 0);
   }
 
   /** Inside a drive, after a run: takes what has come before newer events overwrite it. */
   drain(): void {
-    if (this.#core.traceHead === this.#next) return;
-    const { events, next, lost } = this.#core.readTrace(this.#next);
-    this.#next = next;
+    const from = this.#next;
+    if (this.#core.traceHead === from) return;
+    for (const { device, actions, columns } of this.#columnListeners) {
+      this.#core.readTraceColumns(from, device, actions, columns);
+    }
+    this.#next = this.#core.traceHead;
+    if (!this.#hasObjects) return;
+    const { events, lost } = this.#core.readTrace(from);
     this.#lost += lost;
     for (const event of events) this.#events.push(event);
   }
@@ -65,6 +142,11 @@ export class Tracer {
   /** After a drive, out of the core. A subscriber may drive again: what that brings is told after this. */
   publish(): void {
     this.drain();
+    for (const listener of this.#columnListeners) listener.tell();
+    this.#publishObjects();
+  }
+
+  #publishObjects(): void {
     if (this.#events.length === 0) return;
     const events: BatchEvent[] = this.#events.map((event) => ({
       ...event,

@@ -1,14 +1,13 @@
 // `rqdm simulate SCENARIO`: a load on devices over modelled paths, on virtual time.
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { interruptible } from '../interrupt.ts';
 import { createProgress } from '../progress.ts';
-import { parseSeeds, type RunName, runCampaign, workersDefault } from '../simulate/campaign.ts';
-import { readScenarios, ScenarioError } from '../simulate/read-scenario.ts';
+import { parseSeeds, type RunName, workersDefault } from '../simulate/campaign.ts';
+import { type NamedScenario, parseScenario, ScenarioError, simulate } from '../simulate/index.ts';
 import { type EndedRun, summaryCsv, textTable } from '../simulate/summary.ts';
-import { shelveTraces } from '../simulate/trace-shelf.ts';
 
 interface Options {
   readonly seeds: readonly number[];
@@ -38,13 +37,13 @@ export function simulateCommand(): Command {
     .option('--out <folder>', 'where results go')
     .option('--json', 'print results as JSON instead of a table')
     .option('--check', 'only look whether the scenario is right')
-    .action(simulate);
+    .action(run);
 }
 
-async function simulate(file: string, options: Options): Promise<void> {
-  let scenarios: ReturnType<typeof readScenarios>;
+async function run(file: string, options: Options): Promise<void> {
+  let scenarios: readonly NamedScenario[];
   try {
-    scenarios = readScenarios(file);
+    scenarios = parseScenario(file);
   } catch (error) {
     if (!(error instanceof ScenarioError)) throw error;
     for (const line of error.lines) process.stderr.write(`${line}\n`);
@@ -64,26 +63,18 @@ async function simulate(file: string, options: Options): Promise<void> {
   try {
     await interruptible(async (signal) => {
       progress.say('reading traces');
-      const traces = await shelveTraces(
-        scenarios.map(({ scenario }) => scenario),
-        dirname(file),
-        signal,
-      );
-      await runCampaign({
-        rqdm: version(),
-        scenarios,
+      await simulate(file, {
         seeds: options.seeds,
         workers: options.workers,
-        traces,
         signal,
-        rowsFile: (run) => (out === undefined ? undefined : join(out, `${nameOf(run)}.rows.csv`)),
-        ended: (run, output) => {
-          ended.set(nameOf(run), { ...run, result: output instanceof Error ? output : output.result });
-          if (out === undefined || output instanceof Error) return;
-          writeFileSync(join(out, `${nameOf(run)}.json`), `${JSON.stringify(output.result, undefined, 1)}\n`);
-          writeFileSync(join(out, `${nameOf(run)}.paths.csv`), output.series);
+        rowsFile: (one) => (out === undefined ? undefined : join(out, `${nameOf(one)}.rows.csv`)),
+        onRun: (one) => {
+          ended.set(nameOf(one), one);
+          if (out === undefined || one.result instanceof Error) return;
+          writeFileSync(join(out, `${nameOf(one)}.json`), `${JSON.stringify(one.result, undefined, 1)}\n`);
+          writeFileSync(join(out, `${nameOf(one)}.paths.csv`), one.series);
         },
-        progress: (done, total, ios) => {
+        onProgress: (done, total, ios) => {
           const seconds = (performance.now() - started) / 1000;
           progress.say(
             `${done} of ${total} runs, ${ios.toLocaleString('en')} I/Os, ${Math.round(ios / seconds).toLocaleString('en')} a second`,
@@ -116,11 +107,6 @@ function tell(runs: readonly EndedRun[], { out, json }: Options): void {
 
 function nameOf({ variant, seed }: RunName): string {
   return `${variant === '' ? 'run' : variant}-seed${seed}`;
-}
-
-function version(): string {
-  const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(manifest) as { version: string }).version;
 }
 
 function readSeeds(text: string): number[] {

@@ -4,7 +4,7 @@ import { isAbsolute, normalize } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeviceMapper } from '../../bindings/index.ts';
 import { TraceError } from '../trace/errors.ts';
-import { type Recorded, TraceRecorder } from '../trace/recorder.ts';
+import { type Recorded, recordTrace } from '../trace/record-device.ts';
 import type { Operation } from './connection.ts';
 import type { Fields } from './fields.ts';
 import { ControlError } from './protocol.ts';
@@ -57,9 +57,9 @@ async function record(
   const ender = new AbortController();
   enders.set(file, ender);
   try {
-    const recorder = await TraceRecorder.start(mapper, device.number, file);
+    const recording = await recordTrace(device, file);
     await sleep(milliseconds, undefined, { signal: AbortSignal.any([signal, ender.signal]) }).catch(() => undefined);
-    return await recorder.stop();
+    return await recording.stop();
   } catch (error) {
     if (error instanceof TraceError) throw new ControlError('EIO', error.message);
     throw error;

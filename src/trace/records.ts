@@ -25,9 +25,11 @@ export const OPERATION_DISCARD = 2;
 export const OPERATION_FLUSH = 3;
 /** The source does not say (oracleGeneral has no direction). The option `operation` says it for all of these. */
 export const OPERATION_UNKNOWN = 4;
+/** Zeros that were not sent. Only recordings of rqdm's own devices tell it from a write. */
+export const OPERATION_WRITE_ZEROES = 5;
 
 /** Names of the operations by number. */
-export const OPERATION_NAMES: readonly string[] = ['read', 'write', 'discard', 'flush', 'unknown'];
+export const OPERATION_NAMES: readonly string[] = ['read', 'write', 'discard', 'flush', 'unknown', 'write zeroes'];
 
 /** Somebody waits for it. */
 export const FLAG_SYNC = 1;

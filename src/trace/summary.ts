@@ -13,6 +13,7 @@ export interface TraceSummary {
   readonly writes: number;
   readonly discards: number;
   readonly flushes: number;
+  readonly writeZeroes: number;
   /** Records whose direction the format does not tell. */
   readonly unknown: number;
   /** Bytes that were read and written, in sectors of 512. */
@@ -41,7 +42,7 @@ export interface TraceSummary {
 
 /** Adds up batches as they pass. */
 export class Summarizer {
-  readonly #operations: number[] = [0, 0, 0, 0, 0];
+  readonly #operations: number[] = OPERATION_NAMES.map(() => 0);
   readonly #ends: Map<number, number> = new Map();
   #records = 0;
   #transfers = 0;
@@ -88,7 +89,7 @@ export class Summarizer {
 
   /** The whole, once the trace has been read. */
   summary(trace: Trace): TraceSummary {
-    const [reads, writes, discards, flushes, unknown] = this.#operations as [number, number, number, number, number];
+    const [reads = 0, writes = 0, discards = 0, flushes = 0, unknown = 0, writeZeroes = 0] = this.#operations;
     const spanSeconds = this.#records === 0 ? 0 : (this.#latest - this.#earliest) / 1e9;
     return {
       format: trace.format,
@@ -98,6 +99,7 @@ export class Summarizer {
       writes,
       discards,
       flushes,
+      writeZeroes,
       unknown,
       bytes: this.#sectors * SECTOR_BYTES,
       spanSeconds,
@@ -128,7 +130,7 @@ function beganText(seconds: number | undefined): string | null {
 
 /** The summary for people. */
 export function summaryText(summary: TraceSummary): string {
-  const counts = [summary.reads, summary.writes, summary.discards, summary.flushes, summary.unknown]
+  const counts = [summary.reads, summary.writes, summary.discards, summary.flushes, summary.unknown, summary.writeZeroes]
     .map((count, operation) => (count > 0 ? `${count} ${OPERATION_NAMES[operation]}` : ''))
     .filter((text) => text !== '');
   const lines = [

@@ -3,7 +3,7 @@
 import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { HEADER_TRACE_ON } from '../../assembly/abi.ts';
+import { HEADER_TRACE_ACTIONS } from '../../assembly/abi.ts';
 import { type BatchMessage, DeviceMapper, type PathMessage, type TableEventMessage } from '../../bindings/index.ts';
 import { coreOf } from '../support/mapper-parts.ts';
 import { turns } from '../support/promise-state.ts';
@@ -79,16 +79,16 @@ test('only channels with subscribers are served, and the trace ring rests while 
   const device = await mapper.openDevice(PATHS);
   const { header } = coreOf(mapper);
   await device.read(0, 512);
-  assert.is(header[HEADER_TRACE_ON], 0);
+  assert.is(header[HEADER_TRACE_ACTIONS], 0);
   {
     using listener = new Listener('rqdm:request:dispatch');
     await device.read(0, 512);
-    assert.is(header[HEADER_TRACE_ON], 1);
+    assert.is(header[HEADER_TRACE_ACTIONS], 1 << ('D'.charCodeAt(0) & 31));
     assert.ok(listener.messages.length > 0);
     assert.is(channel('rqdm:bio:queue').hasSubscribers, false);
   }
   await device.read(0, 512);
-  assert.is(header[HEADER_TRACE_ON], 0);
+  assert.is(header[HEADER_TRACE_ACTIONS], 0);
 });
 
 test('a trace that the user has switched on goes on without subscribers', async () => {

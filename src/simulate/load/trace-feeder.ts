@@ -10,6 +10,7 @@ import {
   OPERATION_FLUSH,
   OPERATION_READ,
   OPERATION_WRITE,
+  OPERATION_WRITE_ZEROES,
 } from '../../../bindings/index.ts';
 import * as records from '../../trace/records.ts';
 import type { Feeder, Intake } from './feeder.ts';
@@ -37,7 +38,15 @@ export interface TraceFeederOptions {
 }
 
 /** By the trace's number of an operation. What does not say is taken for a read. */
-const OPERATIONS: readonly number[] = [OPERATION_READ, OPERATION_WRITE, OPERATION_DISCARD, OPERATION_FLUSH, OPERATION_READ];
+const OPERATIONS: readonly number[] = [
+  OPERATION_READ,
+  OPERATION_WRITE,
+  OPERATION_WRITE_ZEROES,
+  OPERATION_DISCARD,
+  OPERATION_FLUSH,
+  OPERATION_READ,
+  OPERATION_WRITE_ZEROES,
+];
 const SECTOR_BYTES = 512;
 const REGION_BYTES = 2 ** 20;
 /** The golden ratio: devices of a trace begin far from each other however many there are. */

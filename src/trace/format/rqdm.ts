@@ -17,7 +17,7 @@
 import { endianness } from 'node:os';
 import { crc32 } from 'node:zlib';
 import { TraceError } from '../errors.ts';
-import { DEVICES_MAX, OPERATION_UNKNOWN, RECORD_BYTES, RecordBatch } from '../records.ts';
+import { DEVICES_MAX, OPERATION_WRITE_ZEROES, RECORD_BYTES, RecordBatch } from '../records.ts';
 import type { ReadContext, Reader, TraceFormat } from './format.ts';
 
 export const RQDM_MAGIC: string = 'rqdmtrce';
@@ -176,7 +176,7 @@ class BlockReader implements Reader {
     for (let row = 0; row < count; row++) {
       const device = this.#devices[batch.device[row] as number];
       const operation = batch.operation[row] as number;
-      if (device === undefined || device >= DEVICES_MAX || operation > OPERATION_UNKNOWN) {
+      if (device === undefined || device >= DEVICES_MAX || operation > OPERATION_WRITE_ZEROES) {
         this.#context.skips.skip(`byte ${place}, record ${row}`, 'a device or an operation that there is not');
         continue;
       }

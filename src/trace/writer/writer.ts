@@ -9,6 +9,7 @@ import {
   OPERATION_READ,
   OPERATION_UNKNOWN,
   OPERATION_WRITE,
+  OPERATION_WRITE_ZEROES,
   type RecordBatch,
 } from '../records.ts';
 import { PLAIN_NUMBER } from './device-number.ts';
@@ -56,7 +57,7 @@ export class CheckedWriter {
   readonly #about: TraceAbout;
   readonly #name: string;
   readonly #isStrict: boolean;
-  readonly #leftOut: number[] = [0, 0, 0, 0, 0];
+  readonly #leftOut: number[] = OPERATION_NAMES.map(() => 0);
   readonly #has: Set<Detail> = new Set();
   #coarse = 0;
   #early = 0;
@@ -125,7 +126,7 @@ export class CheckedWriter {
   get losses(): string[] {
     const { name, carries, stepNs } = this.#target;
     const texts: string[] = [];
-    for (const operation of [OPERATION_DISCARD, OPERATION_FLUSH]) {
+    for (const operation of [OPERATION_DISCARD, OPERATION_FLUSH, OPERATION_WRITE_ZEROES]) {
       const count = this.#leftOut[operation] as number;
       if (count > 0) texts.push(`${count} records are left out: ${name} has no way to say ${OPERATION_NAMES[operation]}`);
     }

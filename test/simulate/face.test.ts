@@ -1,0 +1,141 @@
+// `rqdm/simulate`, as programs call it.
+
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { DeviceMapper } from '../../bindings/index.ts';
+import {
+  parseScenario,
+  type RunResult,
+  ScenarioError,
+  type SimulatedRun,
+  simulate,
+  textTable,
+} from '../../src/simulate/index.ts';
+import { recordTrace } from '../../src/trace/index.ts';
+import { TemporaryFolder } from '../support/temporary-folder.ts';
+
+const test = suite('simulate: for programs');
+
+const SCENARIO = {
+  name: 'for programs',
+  load: { rw: 'randread', bs: '4k', iodepth: 8, number_ios: 500 },
+  storage: { ssd: { model: 'nvme-970pro', size: '1G' } },
+  paths: { a: { to: 'ssd' }, b: { to: 'ssd' } },
+  map: {},
+  variants: [{ name: 'one' }, { name: 'two', map: { selector: 'round-robin' } }],
+};
+
+async function rejection(promise: Promise<unknown>): Promise<Error & { code: string }> {
+  try {
+    await promise;
+  } catch (error) {
+    return error as Error & { code: string };
+  }
+  throw new Error('it did not reject');
+}
+
+function resultOf({ result }: SimulatedRun): RunResult {
+  if (result instanceof Error) throw result;
+  return result;
+}
+
+test('an object is a scenario; runs come in the order of variants and seeds, whatever the number of workers', async () => {
+  const told: string[] = [];
+  let progress: readonly number[] = [];
+  const runs = await simulate(SCENARIO, {
+    seeds: [3, 1],
+    workers: 2,
+    onRun: ({ variant, seed }) => told.push(`${variant} ${seed}`),
+    onProgress: (...now) => {
+      progress = now;
+    },
+  });
+  const names = runs.map(({ variant, seed }) => `${variant} ${seed}`);
+  assert.equal(names, ['one 3', 'one 1', 'two 3', 'two 1']);
+  assert.equal([...told].sort(), [...names].sort());
+  assert.ok(progress.length === 0 || progress[1] === 4);
+  for (const run of runs) {
+    assert.is(resultOf(run).ios, 500);
+    assert.is(resultOf(run).seed, run.seed);
+    assert.match(run.series, /^seconds,path,/);
+  }
+  const alone = await simulate(SCENARIO, { seeds: [3, 1], workers: 1 });
+  assert.is(JSON.stringify(alone), JSON.stringify(runs));
+  assert.match(textTable(runs), /two/);
+});
+
+test('what is wrong with a scenario is told in lines', async () => {
+  const error = await rejection(simulate({ ...SCENARIO, paths: { a: { to: 'hdd' } } }));
+  assert.instance(error, ScenarioError);
+  assert.is(error.code, 'ERR_RQDM_SCENARIO');
+  assert.match((error as ScenarioError).lines.join('\n'), /scenario:\d+: paths\.a\.to: no storage "hdd": expected one of ssd/);
+  assert.match((await rejection(simulate('no-such-file.yaml'))).message, /no-such-file\.yaml: cannot be read: ENOENT/);
+  assert.is(parseScenario(SCENARIO).length, 2);
+});
+
+test('options outside their ranges are refused', async () => {
+  const cases: [object, RegExp][] = [
+    [{ seeds: [] }, /seeds: none/],
+    [{ seeds: [1, 1] }, /seeds: the same one twice/],
+    [{ seeds: [-1] }, /seeds: -1: expected whole numbers, 0 to 999999999/],
+    [{ seeds: [1.5] }, /seeds: 1\.5/],
+    [{ seeds: Array.from({ length: 50_001 }, (_, seed) => seed) }, /seeds: 100002 runs: expected different ones, for at most/],
+    [{ workers: 0 }, /workers: 0: expected whole numbers, 1 to 9999/],
+  ];
+  for (const [options, words] of cases) {
+    const error = await rejection(simulate(SCENARIO, options));
+    assert.is(error.code, 'ERR_RQDM_ARGUMENT');
+    assert.match(error.message, words);
+  }
+});
+
+test('a run that fails is told, and the others go on', async () => {
+  const variants = [{ name: 'good' }, { name: 'bad', load: { device: 'nobody' } }];
+  const runs = await simulate({ ...SCENARIO, variants }, { workers: 1 }).catch((error: unknown) => error);
+  // what can be seen before a run is told before it
+  if (runs instanceof ScenarioError) assert.match(runs.message, /nobody/);
+  else {
+    const [good, bad] = runs as SimulatedRun[];
+    assert.is(resultOf(good as SimulatedRun).ios, 500);
+    assert.match(String((bad as SimulatedRun).result), /nobody/);
+  }
+});
+
+test('a signal ends all runs', async () => {
+  const controller = new AbortController();
+  const endless = { ...SCENARIO, load: { rw: 'randread', iodepth: 8, number_ios: 1_000_000_000 } };
+  setTimeout(() => controller.abort(new Error('enough')), 200);
+  assert.is((await rejection(simulate(endless, { signal: controller.signal }))).message, 'enough');
+  assert.is((await rejection(simulate(SCENARIO, { signal: AbortSignal.abort(new Error('before')) }))).message, 'before');
+});
+
+test('what a live device was asked comes again in a simulation: as many I/Os, merged into as many requests', async () => {
+  using folder = new TemporaryFolder();
+  await using mapper = new DeviceMapper({ mode: 'inline' });
+  const device = await mapper.openDevice(['mem:disk?size=16M#a', 'mem:disk?size=16M#b']);
+  const recording = await recordTrace(device, join(folder.path, 'load.trace'));
+  for (let turn = 0; turn < 20; turn++) {
+    await Promise.all(Array.from({ length: 8 }, (_, i) => device.read(turn * 65536 + i * 4096, 4096)));
+    await device.write(Buffer.alloc(512, 1), turn * 512);
+  }
+  await device.flush();
+  await recording.stop();
+  const { requests, bios } = device.stats();
+  const runs = await simulate(
+    {
+      name: 'again',
+      load: { trace: 'load.trace' },
+      storage: { disk: { model: 'instant', size: '16M' } },
+      paths: { a: { to: 'disk' }, b: { to: 'disk' } },
+      map: {},
+    },
+    { folder: folder.path, workers: 1 },
+  );
+  const result = resultOf(runs[0] as SimulatedRun);
+  assert.is(result.ios, 181);
+  const [simulated] = result.devices;
+  assert.equal([simulated?.bios, simulated?.requests], [bios, requests]);
+});
+
+test.run();
