@@ -1,10 +1,11 @@
-import { channel } from 'node:diagnostics_channel';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { HEADER_TRACE_ACTIONS } from '../../assembly/abi.ts';
 import { DeviceMapper } from '../../bindings/index.ts';
 import { Fields } from '../../src/control/fields.ts';
 import { recordOperations } from '../../src/control/record-operations.ts';
+import { coreOf } from '../support/mapper-parts.ts';
 import { readAll } from '../support/read-trace.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
 
@@ -19,7 +20,7 @@ test('a recording ends when it is stopped or its client is gone, and its file is
     const file = join(folder.path, how);
     const client = new AbortController();
     const recording = ask('record', { node: device.name, file }, client.signal) as Promise<{ records: number; lost: number }>;
-    while (!channel('rqdm:bio:queue').hasSubscribers) await new Promise((resolve) => setImmediate(resolve));
+    while (coreOf(mapper).header[HEADER_TRACE_ACTIONS] === 0) await new Promise((resolve) => setImmediate(resolve));
     await rejects(ask('record', { node: device.name, file }), 'EBUSY');
     await device.read(512, 4096);
     if (how === 'stopped') ask('record_stop', { file });
