@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert';
 import { HEADER_TRACE_ACTIONS } from '../../assembly/abi.ts';
 import { DeviceMapper, type EventColumns, OPERATION_FLUSH, OPERATION_READ, OPERATION_WRITE } from '../../bindings/index.ts';
 import { coreOf } from '../support/mapper-parts.ts';
+import { thrown } from '../support/promise-state.ts';
 
 const PATHS = ['mem:columns?size=1M#a', 'mem:columns?size=1M#b'];
 
@@ -144,14 +145,9 @@ test('letters that no event has, and a mapper without a ring, are refused', asyn
   await using mapper = new DeviceMapper({ mode: 'inline' });
   const device = await mapper.openDevice(PATHS);
   const throws = (run: () => unknown, code: string, words: RegExp): void => {
-    try {
-      run();
-    } catch (error) {
-      assert.is((error as { code: string }).code, code);
-      assert.match((error as Error).message, words);
-      return;
-    }
-    assert.unreachable();
+    const error = thrown(run);
+    assert.is(error['code'], code);
+    assert.match(error.message, words);
   };
   throws(() => device.traceColumns('QZ', () => {}), 'ERR_RQDM_ARGUMENT', /"Z": expected letters of QXGPUMFmIDARC/);
   throws(() => device.traceColumns('', () => {}), 'ERR_RQDM_ARGUMENT', /no event: expected letters/);

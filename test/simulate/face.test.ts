@@ -13,6 +13,7 @@ import {
   textTable,
 } from '../../src/simulate/index.ts';
 import { recordTrace } from '../../src/trace/index.ts';
+import { rejection } from '../support/promise-state.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
 
 const test = suite('simulate: for programs');
@@ -25,15 +26,6 @@ const SCENARIO = {
   map: {},
   variants: [{ name: 'one' }, { name: 'two', map: { selector: 'round-robin' } }],
 };
-
-async function rejection(promise: Promise<unknown>): Promise<Error & { code: string }> {
-  try {
-    await promise;
-  } catch (error) {
-    return error as Error & { code: string };
-  }
-  throw new Error('it did not reject');
-}
 
 function resultOf({ result }: SimulatedRun): RunResult {
   if (result instanceof Error) throw result;
@@ -68,8 +60,8 @@ test('an object is a scenario; runs come in the order of variants and seeds, wha
 test('what is wrong with a scenario is told in lines', async () => {
   const error = await rejection(simulate({ ...SCENARIO, paths: { a: { to: 'hdd' } } }));
   assert.instance(error, ScenarioError);
-  assert.is(error.code, 'ERR_RQDM_SCENARIO');
-  assert.match((error as ScenarioError).lines.join('\n'), /scenario:\d+: paths\.a\.to: no storage "hdd": expected one of ssd/);
+  assert.is(error['code'], 'ERR_RQDM_SCENARIO');
+  assert.match((error['lines'] as string[]).join('\n'), /scenario:\d+: paths\.a\.to: no storage "hdd": expected one of ssd/);
   assert.match((await rejection(simulate('no-such-file.yaml'))).message, /no-such-file\.yaml: cannot be read: ENOENT/);
   assert.is(parseScenario(SCENARIO).length, 2);
 });
@@ -85,7 +77,7 @@ test('options outside their ranges are refused', async () => {
   ];
   for (const [options, words] of cases) {
     const error = await rejection(simulate(SCENARIO, options));
-    assert.is(error.code, 'ERR_RQDM_ARGUMENT');
+    assert.is(error['code'], 'ERR_RQDM_ARGUMENT');
     assert.match(error.message, words);
   }
 });

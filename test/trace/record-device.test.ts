@@ -15,17 +15,9 @@ import {
   recordTrace,
   summarizeTrace,
 } from '../../src/trace/index.ts';
+import { rejection } from '../support/promise-state.ts';
 import { readAll } from '../support/read-trace.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
-
-async function rejection(promise: Promise<unknown>): Promise<Error & { code: string }> {
-  try {
-    await promise;
-  } catch (error) {
-    return error as Error & { code: string };
-  }
-  throw new Error('it did not reject');
-}
 
 test("a live device's load is recorded and read again with its response times", async () => {
   using folder = new TemporaryFolder();
@@ -112,11 +104,11 @@ test('a file that cannot be made is an error at once, and so is a mapper without
   await using mapper = new DeviceMapper({ mode: 'inline' });
   const device = await mapper.openDevice('mem:a?size=1M');
   const wrong = await rejection(recordTrace(device, 'no/such/folder/load.trace'));
-  assert.is(wrong.code, 'ERR_RQDM_TRACE');
+  assert.is(wrong['code'], 'ERR_RQDM_TRACE');
   assert.match(wrong.message, /no\/such\/folder\/load\.trace: ENOENT/);
   await using deaf = new DeviceMapper({ mode: 'inline', limits: { traceRecords: 0 } });
   const silent = await deaf.openDevice('mem:a?size=1M');
-  assert.is((await rejection(recordTrace(silent, join(folder.path, 'x')))).code, 'ERR_RQDM_LIMIT');
+  assert.is((await rejection(recordTrace(silent, join(folder.path, 'x'))))['code'], 'ERR_RQDM_LIMIT');
 });
 
 test('a disk that is full fails the recording, not the load', async () => {
@@ -125,7 +117,7 @@ test('a disk that is full fails the recording, not the load', async () => {
   const recording = await recordTrace(device, '/dev/full');
   for (let i = 0; i < 10; i++) await device.read(0, 512);
   const error = await rejection(recording.stop());
-  assert.is(error.code, 'ERR_RQDM_TRACE');
+  assert.is(error['code'], 'ERR_RQDM_TRACE');
   assert.match(error.message, /\/dev\/full: the recording is not complete: ENOSPC/);
   await device.read(0, 512);
 });
