@@ -3,9 +3,9 @@
 
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ControlClient } from '../control/client.ts';
+import { blkparseText, type EventText, kernelText } from '../control/event-text.ts';
 import type { TraceDevice, TraceReply } from '../control/protocol.ts';
 import { controlSocketPath } from '../control/socket-path.ts';
-import { blkparseText, type EventText, kernelText } from '../trace/device/event-text.ts';
 import { addTraceFileCommands } from './trace-files.ts';
 import { addTraceRecordCommand } from './trace-record.ts';
 

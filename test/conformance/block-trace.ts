@@ -1,8 +1,8 @@
 // `tron` and `troff`: what `rqdm trace` prints in between, of all devices.
 
 import { ControlClient } from '../../src/control/client.ts';
+import { kernelText } from '../../src/control/event-text.ts';
 import type { TraceDevice, TracedEvent, TraceReply } from '../../src/control/protocol.ts';
-import { kernelText } from '../../src/trace/device/event-text.ts';
 
 /** Who submits in the recorded cases. */
 const PROCESS = 'iogen';

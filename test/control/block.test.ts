@@ -4,8 +4,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { ControlClient } from '../../src/control/client.ts';
+import { operationLetters } from '../../src/control/event-text.ts';
 import type { BlockAttributesReply, IoReply } from '../../src/control/protocol.ts';
-import { operationLetters } from '../../src/trace/device/event-text.ts';
 import { ControlRoom } from '../support/control-room.ts';
 
 const test = suite('control: block devices');

@@ -5,10 +5,10 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { OPERATION_FLUSH, OPERATION_READ, OPERATION_WRITE } from '../../bindings/index.ts';
 import { ControlClient } from '../../src/control/client.ts';
+import { blkparseText, type EventText, kernelText } from '../../src/control/event-text.ts';
 import type { ControlError, TraceDevice, TraceReply } from '../../src/control/protocol.ts';
 import { ControlServer } from '../../src/control/server.ts';
 import { traceOperations } from '../../src/control/trace-operations.ts';
-import { blkparseText, type EventText, kernelText } from '../../src/trace/device/event-text.ts';
 import { ControlRoom } from '../support/control-room.ts';
 
 async function open(): Promise<ControlRoom> {

@@ -11,8 +11,8 @@ import {
   OPERATION_FLUSH,
   OPERATION_READ,
   OPERATION_WRITE,
-} from '../../../assembly/abi.ts';
-import type { TraceDevice, TracedEvent } from '../../control/protocol.ts';
+} from '../../assembly/abi.ts';
+import type { TraceDevice, TracedEvent } from './protocol.ts';
 
 /** Makes lines of an event: none where such a device has no such event, two where an error is told as well. */
 export type EventText = (event: TracedEvent, deviceOf: (number: string) => TraceDevice) => string[];
