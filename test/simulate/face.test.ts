@@ -1,5 +1,6 @@
 // `rqdm/simulate`, as programs call it.
 
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -13,7 +14,9 @@ import {
   textTable,
 } from '../../src/simulate/index.ts';
 import { recordTrace } from '../../src/trace/index.ts';
+import { runProgram } from '../support/program.ts';
 import { rejection } from '../support/promise-state.ts';
+import { repositoryFolder } from '../support/skip.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
 
 const test = suite('simulate: for programs');
@@ -128,6 +131,32 @@ test('what a live device was asked comes again in a simulation: as many I/Os, me
   assert.is(result.ios, 181);
   const [simulated] = result.devices;
   assert.equal([simulated?.bios, simulated?.requests], [bios, requests]);
+});
+
+test("the guide's code does what it says", async () => {
+  using folder = new TemporaryFolder();
+  const guide = readFileSync(join(repositoryFolder(), 'docs', 'simulation.md'), 'utf8');
+  const [yaml] = /(?<=```yaml\n)[\s\S]*?(?=```)/.exec(guide) as RegExpExecArray;
+  folder.file('scenario.yaml', Buffer.from((yaml as string).replace('30s', '100ms')));
+  const blocks = [...guide.matchAll(/```js\n([\s\S]*?)```/g)].map(([, code]) =>
+    (code as string).replace(/'rqdm\/(trace|simulate)'/g, (_, name: string) => {
+      return JSON.stringify(new URL(`../../src/${name}/index.js`, import.meta.url).href);
+    }),
+  );
+  assert.is(blocks.length, 2);
+  const program = `
+    import { openDevice } from LIBRARY;
+    process.chdir(${JSON.stringify(folder.path)});
+    const device = await openDevice('mem:a?size=1M');
+    const theUsualWork = () => device.read(0, 512);
+    ${blocks.join('')}
+    console.log({ records, lost });
+    await device.close();
+  `;
+  const { status, output, errors } = await runProgram(program);
+  assert.is(errors, '');
+  assert.is(status, 0);
+  assert.match(output, /service-time[\s\S]*round-robin[\s\S]*\{ records: 1, lost: 0 \}\n$/);
 });
 
 test.run();
