@@ -47,6 +47,7 @@ tree('is found by these tests', () => {
 tree('keeps its layers apart', () => holds(rules.layers(sources)));
 tree('gives bindings/ two dependencies', () => holds(rules.dependencies(sources)));
 tree('declares what the programs import', () => holds(rules.declared(sources, manifest)));
+tree('computes simulations alike on every machine', () => holds(rules.sameEverywhere(sources)));
 tree('begins each stage file with its stage', () => holds(rules.stageHeaders(sources)));
 tree('keeps files short', () => holds(rules.lengths([...sources, setup])));
 tree('has kebab-case names that say something', () => holds(rules.names([...sources, setup])));
@@ -127,6 +128,19 @@ offences('a program that imports what package.json does not bring', () => {
   const check: Rule = (found) => rules.declared(found, own);
   sees(check, 'src/cli.ts', "import { z } from 'zod';\n", "import { Command } from 'commander';\n");
   sees(check, 'src/a.ts', "import x from '@scope/peer/sub';\n", "const x = await import('@scope/peer/sub');\n");
+});
+
+offences('mathematics that engines approximate', () => {
+  for (const [bad, good] of [
+    ['const a = Math.log(b);', 'const a = logarithm(b);'],
+    ['const a = Math.sinh(b);', 'const a = Math.sqrt(b);'],
+    ['const a = b ** c;', 'const a = 2 ** 20;'],
+    ['const a = 2 ** -c;', 'const a = 2 * c;'],
+    ['const a = b ** 2;', 'const a = b * b;'],
+  ] as const) {
+    sees(rules.sameEverywhere, 'src/simulate/a.ts', bad, good);
+    assert.equal(rules.sameEverywhere([{ name: 'src/bench/a.ts', text: bad }]), []);
+  }
 });
 
 offences('a stage file that does not say its stage', () => {

@@ -6,7 +6,10 @@ export function demerit(measured: Float64Array, simulated: Float64Array): number
   measured.sort();
   simulated.sort();
   let sum = 0;
-  for (let i = 0; i < measured.length; i++) sum += ((measured[i] as number) - (simulated[i] as number)) ** 2;
+  for (let i = 0; i < measured.length; i++) {
+    const apart = (measured[i] as number) - (simulated[i] as number);
+    sum += apart * apart;
+  }
   return Math.sqrt(sum / measured.length);
 }
 

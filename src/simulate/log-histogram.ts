@@ -1,8 +1,10 @@
 // Times as counts in buckets that are a 128th wide: two histograms add up, whatever run, path or machine they are from.
 // Values are whole nanoseconds up to 2^53; below 256 each has its own bucket.
 
+import { powerOfTwo } from '../../bindings/path/model/same-math.ts';
+
 const SUB_BITS = 7;
-const SUBS = 2 ** SUB_BITS;
+const SUBS: number = 1 << SUB_BITS;
 const FIRST = 2 * SUBS;
 const POWERS = 53 - SUB_BITS - 1;
 const BUCKETS: number = FIRST + POWERS * SUBS;
@@ -110,5 +112,5 @@ function upperEndOf(bucket: number): number {
   if (bucket < FIRST) return bucket;
   const power = Math.floor((bucket - FIRST) / SUBS) + 1;
   const sub = (bucket - FIRST) % SUBS;
-  return (SUBS + sub + 1) * 2 ** power - 1;
+  return (SUBS + sub + 1) * powerOfTwo(power) - 1;
 }

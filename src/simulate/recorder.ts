@@ -27,7 +27,7 @@ export class SizeHistogram {
   /** At most so many bytes, and how many. */
   encode(): [atMostBytes: number, count: number][] {
     const pairs: [number, number][] = [];
-    for (const [power, count] of this.counts.entries()) if (count > 0) pairs.push([512 * 2 ** power, count]);
+    for (const [power, count] of this.counts.entries()) if (count > 0) pairs.push([512 * (1 << power), count]);
     return pairs;
   }
 }

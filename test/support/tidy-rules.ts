@@ -146,6 +146,21 @@ export function declared(sources: readonly Source[], manifest: Manifest): string
   return complaints;
 }
 
+// ---- what simulations compute with -----------------------------------------------------------------------------------
+
+const SAME_EVERYWHERE: readonly string[] = ['src/simulate/', 'bindings/path/model/'];
+/** Of these an engine may give the last bits as it likes; a power of two that is written out is not meant. */
+const APPROXIMATE =
+  /\b(Math\.(?:log\w*|exp\w*|pow|cbrt|hypot|a?(?:sin|cos|tan)h?\w*))\(|((?<!\/)\*\* ?[^\s\d]|(?<!\/|\b2 )\*\* ?\d)/;
+
+export const sameEverywhere: Rule = (sources) =>
+  linesWith(
+    sources.filter(({ name }) => SAME_EVERYWHERE.some((folder) => name.startsWith(folder))),
+    APPROXIMATE,
+    (found) =>
+      `computes with ${found}: expected functions of bindings/path/model/same-math.ts, so that results are the same everywhere`,
+  );
+
 // ---- names, headers, lengths -------------------------------------------------------------------------------------
 
 const isStage = (name: string): boolean => /^assembly\/(down|up)\//.test(name);

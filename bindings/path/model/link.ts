@@ -6,6 +6,7 @@
 import { OPERATION_READ, OPERATION_WRITE } from '../../../assembly/abi.ts';
 import type { SeededRandom } from '../fault/random.ts';
 import { byteNsOf, NS_PER_US } from './model.ts';
+import { exponential, logarithm } from './same-math.ts';
 
 export interface LinkDescription {
   /** One way. */
@@ -103,8 +104,8 @@ const known: Map<number, Float64Array> = new Map();
 function logNormalFactors(jitter: number): Float64Array {
   let factors = known.get(jitter);
   if (factors !== undefined) return factors;
-  const sigma = Math.sqrt(Math.log(1 + jitter * jitter));
-  factors = Float64Array.from({ length: QUANTILES }, (_, i) => Math.exp(sigma * normalQuantile((i + 0.5) / QUANTILES)));
+  const sigma = Math.sqrt(logarithm(1 + jitter * jitter));
+  factors = Float64Array.from({ length: QUANTILES }, (_, i) => exponential(sigma * normalQuantile((i + 0.5) / QUANTILES)));
   const mean = factors.reduce((sum, factor) => sum + factor, 0) / QUANTILES;
   for (let i = 0; i < QUANTILES; i++) factors[i] = (factors[i] as number) / mean;
   known.set(jitter, factors);
@@ -131,5 +132,5 @@ function normalShare(x: number): number {
     term *= (x * x) / i;
     sum += term;
   }
-  return 0.5 + (sum * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI);
+  return 0.5 + (sum * exponential((-x * x) / 2)) / Math.sqrt(2 * Math.PI);
 }

@@ -1,6 +1,7 @@
 // Which of so many blocks: evenly, or some far more often than others. Hot blocks are spread over the region, as fio
 // spreads them.
 
+import { exponential, logarithm, power } from '../../../bindings/path/model/same-math.ts';
 import type { SeededRandom } from '../random.ts';
 
 /** A block from 0 to below `blocks`. */
@@ -16,24 +17,24 @@ export function distributionOf(text: string, blocks: number): Distribution {
 
 /** A share h of all I/Os goes to a share 1 - h of the blocks, and so on inside these. */
 function pareto(h: number, blocks: number): Distribution {
-  const power = Math.log(h) / Math.log(1 - h);
-  return (random) => Math.min(blocks - 1, Math.floor(blocks * random.unit() ** power));
+  const exponent = logarithm(h) / logarithm(1 - h);
+  return (random) => Math.min(blocks - 1, Math.floor(blocks * power(random.unit(), exponent)));
 }
 
 /** Rejection-inversion after Hörmann and Derflinger: rank k + 1 as often as (k + 1)^-theta says. No tables. */
 function zipf(theta: number, blocks: number): Distribution {
   const isOne = Math.abs(theta - 1) < 1e-9;
-  const integral = (x: number): number => (isOne ? Math.log(x) : (x ** (1 - theta) - 1) / (1 - theta));
-  const inverse = (y: number): number => (isOne ? Math.exp(y) : (1 + y * (1 - theta)) ** (1 / (1 - theta)));
+  const integral = (x: number): number => (isOne ? logarithm(x) : (power(x, 1 - theta) - 1) / (1 - theta));
+  const inverse = (y: number): number => (isOne ? exponential(y) : power(1 + y * (1 - theta), 1 / (1 - theta)));
   const low = integral(1.5) - 1;
   const high = integral(blocks + 0.5);
-  const accepted = 2 - inverse(integral(2.5) - 2 ** -theta);
+  const accepted = 2 - inverse(integral(2.5) - power(2, -theta));
   return (random) => {
     for (;;) {
       const y = low + random.unit() * (high - low);
       const x = inverse(y);
       const rank = Math.min(blocks, Math.max(1, Math.round(x)));
-      if (rank - x <= accepted || y >= integral(rank + 0.5) - rank ** -theta) return rank - 1;
+      if (rank - x <= accepted || y >= integral(rank + 0.5) - power(rank, -theta)) return rank - 1;
     }
   };
 }

@@ -4,6 +4,7 @@
 // the same moment is one plug, of at most `iodepth_batch`.
 
 import { OPERATION_DISCARD, OPERATION_FLUSH, OPERATION_READ, OPERATION_WRITE } from '../../../bindings/index.ts';
+import { logarithm } from '../../../bindings/path/model/same-math.ts';
 import { SeededRandom } from '../random.ts';
 import type { JobLoad } from '../scenario.ts';
 import { type Distribution, distributionOf } from './distribution.ts';
@@ -123,7 +124,7 @@ export class JobFeeder implements Feeder {
   }
 
   #gap(): number {
-    return this.#job.rate_process === 'poisson' ? -Math.log(1 - this.#random.unit()) * this.#gapNs : this.#gapNs;
+    return this.#job.rate_process === 'poisson' ? -logarithm(1 - this.#random.unit()) * this.#gapNs : this.#gapNs;
   }
 
   ended(nowNs: number): void {
