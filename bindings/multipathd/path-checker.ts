@@ -12,6 +12,7 @@
 //             intervalMsMax. A path that has just failed is looked at within a second.
 //   up        and the map has it as failed: reinstate_path (unless it is marginal, see marginal.ts)
 //   down      and the map has it as active: fail_path
+//   unclear   (the array is changing the port's state): left as it is, looked at again soon
 //   failback  a path has come back, and a better group than the one in use has a path: switch_group at once, after some
 //             seconds if it stays so, or never
 //   no path   noPathRetry: 'queue' and 'fail' set queue_if_no_path on or off; a number holds I/O for so many times
@@ -25,7 +26,7 @@ import { type MultipathStatus, type PathStatus, readMultipathStatus } from './mu
 import { type Checker, openProbe, type Probe } from './probe.ts';
 
 export interface PathCheckerOptions {
-  /** `read` (default) reads one block; a function may ask in another way. */
+  /** `read` (default) reads one block; a function may ask in another way: true, false, or undefined for nobody can say now. */
   readonly checker?: Checker;
   /** Default 5000. */
   readonly intervalMs?: number;
@@ -186,7 +187,9 @@ export class PathChecker implements AsyncDisposable {
     const isUp = await watched.probe.look();
     watched.isLooking = false;
     cancelTimeout();
-    if (!isAnswered && this.isAlive()) this.judge(watched, isUp);
+    if (isAnswered || !this.isAlive()) return;
+    if (isUp === undefined) this.schedule(watched, Math.min(SOON_MS, this.intervalMs));
+    else this.judge(watched, isUp);
   }
 
   private judge(watched: Watched, isUp: boolean): void {

@@ -6,27 +6,28 @@ import type { PathStatus } from './multipath-status.ts';
 
 /** Looks at one path, again and again; one look at a time. */
 export interface Probe {
-  /** Resolves with whether the path serves I/O; never rejects. */
-  look(): Promise<boolean>;
+  /** Resolves with whether the path serves I/O; undefined: nobody can say now. Never rejects. */
+  look(): Promise<boolean | undefined>;
   close(): Promise<void>;
 }
 
-export type Checker = 'read' | ((path: PathStatus) => Promise<boolean>);
+/** A function's undefined says that nobody can tell now, as while an array changes a port's state. */
+export type Checker = 'read' | ((path: PathStatus) => Promise<boolean | undefined>);
 
 export function openProbe(mapper: DeviceMapper, path: PathStatus, checker: Checker): Probe {
   return checker === 'read' ? new ReadProbe(mapper, path) : new FunctionProbe(checker, path);
 }
 
 class FunctionProbe implements Probe {
-  private readonly check: (path: PathStatus) => Promise<boolean>;
+  private readonly check: (path: PathStatus) => Promise<boolean | undefined>;
   private readonly path: PathStatus;
 
-  constructor(check: (path: PathStatus) => Promise<boolean>, path: PathStatus) {
+  constructor(check: (path: PathStatus) => Promise<boolean | undefined>, path: PathStatus) {
     this.check = check;
     this.path = path;
   }
 
-  async look(): Promise<boolean> {
+  async look(): Promise<boolean | undefined> {
     try {
       return await this.check(this.path);
     } catch {

@@ -1,5 +1,8 @@
 // How long a lost path was felt: from its loss until the map knew of it, and until everything had been answered to its
 // callers that was in flight at the loss or came until the map knew (or the path was back).
+//
+// Losses may overlap: an I/O counts for each that it waited through. Those have consecutive numbers, so it carries the first
+// and the last.
 
 import { BEGIN_NS, type World } from './world.ts';
 
@@ -13,12 +16,23 @@ export interface Failover {
   reinstatedNs: number | undefined;
 }
 
+/** A loss, and the I/Os that count for it. */
+interface Loss {
+  readonly failover: Failover;
+  /** What comes now counts too. */
+  isOpen: boolean;
+  /** I/Os that have not ended, and those of them that were in flight at the loss. */
+  left: number;
+  flying: number;
+  /** When the last of those ended. */
+  flownNs: number;
+}
+
 export class WaitingTimes {
-  readonly all: Failover[] = [];
-  /** I/Os that were in flight at each loss and have not ended. */
-  readonly #left: number[] = [];
-  /** What comes now carries this mark; 0: none. */
-  openMark = 0;
+  /** Numbers, from 1 on, of the first and last loss that count what comes now; 0: none does. */
+  firstOpen = 0;
+  lastOpen = 0;
+  readonly #losses: Loss[] = [];
   readonly #world: World;
 
   constructor(world: World) {
@@ -29,51 +43,82 @@ export class WaitingTimes {
     }
   }
 
-  #note(node: string, what: 'noticedNs' | 'reinstatedNs'): void {
-    const failover = this.all.findLast(({ path }) => this.#world.paths.get(path)?.node === node);
-    if (failover === undefined) return;
-    failover[what] ??= this.#world.time.now() - BEGIN_NS;
-    this.#close(this.all.indexOf(failover) + 1);
+  get all(): readonly Failover[] {
+    return this.#losses.map(({ failover }) => failover);
   }
 
-  /** `mark` marks what is in flight and has no mark yet with a number, and says how many those are. */
-  pathDown(path: string, mark: (mark: number) => number): void {
-    const atNs = this.#world.time.now() - BEGIN_NS;
+  get #nowNs(): number {
+    return this.#world.time.now() - BEGIN_NS;
+  }
+
+  #note(node: string, what: 'noticedNs' | 'reinstatedNs'): void {
+    const index = this.#losses.findLastIndex(({ failover }) => this.#world.paths.get(failover.path)?.node === node);
+    const loss = this.#losses[index];
+    if (loss === undefined) return;
+    loss.failover[what] ??= this.#nowNs;
+    this.#close(loss);
+  }
+
+  /** `mark` marks what is in flight with the number of the loss, and says how many those are. */
+  pathDown(path: string, mark: (number: number) => number): void {
+    const atNs = this.#nowNs;
     const failover: Failover = { path, atNs, noticedNs: undefined, recoveredNs: undefined, reinstatedNs: undefined };
-    const number = this.all.push(failover);
-    this.#left.push(number < MARKS_MAX ? mark(number) : 0);
-    const before = this.openMark;
-    this.openMark = number < MARKS_MAX ? number : 0;
-    if (before !== 0) this.#look(before);
+    const number = this.#losses.length + 1;
+    const isCounted = number < LOSSES_MAX;
+    const flying = isCounted ? mark(number) : 0;
+    this.#losses.push({ failover, isOpen: isCounted, left: flying, flying, flownNs: atNs });
+    this.#setOpen();
   }
 
   /** The path is back. */
   pathUp(path: string): void {
-    this.#close(this.all.findLastIndex((failover) => failover.path === path) + 1);
+    const loss = this.#losses.findLast(({ failover }) => failover.path === path);
+    if (loss !== undefined) this.#close(loss);
   }
 
-  #close(mark: number): void {
-    if (mark === 0 || mark !== this.openMark) return;
-    this.openMark = 0;
-    this.#look(mark);
+  #close(loss: Loss): void {
+    if (!loss.isOpen) return;
+    loss.isOpen = false;
+    this.#setOpen();
+    this.#look(loss);
   }
 
-  /** An I/O comes that carries the open mark. */
+  #setOpen(): void {
+    this.firstOpen = this.#losses.findIndex(({ isOpen }) => isOpen) + 1;
+    this.lastOpen = this.#losses.findLastIndex(({ isOpen }) => isOpen) + 1;
+  }
+
+  /** An I/O comes that counts for the losses that are open. */
   begun(): void {
-    this.#left[this.openMark - 1] = (this.#left[this.openMark - 1] as number) + 1;
+    for (let number = this.firstOpen; number <= this.lastOpen; number++) (this.#losses[number - 1] as Loss).left++;
   }
 
-  /** An I/O with this mark has ended. */
-  ended(mark: number): void {
-    this.#left[mark - 1] = (this.#left[mark - 1] as number) - 1;
-    this.#look(mark);
+  /** How many there have been: what comes now was in flight at none of them. */
+  get count(): number {
+    return Math.min(this.#losses.length, LOSSES_MAX);
   }
 
-  #look(mark: number): void {
-    if (mark === this.openMark || this.#left[mark - 1] !== 0) return;
-    (this.all[mark - 1] as Failover).recoveredNs ??= this.#world.time.now() - BEGIN_NS;
+  /** An I/O has ended that counts for the losses from `first` to `last`, and was in flight at those above `before`. */
+  ended(first: number, last: number, before: number): void {
+    for (let number = first; number <= last; number++) {
+      const loss = this.#losses[number - 1] as Loss;
+      loss.left--;
+      if (number > before && --loss.flying === 0) loss.flownNs = this.#nowNs;
+      this.#look(loss);
+    }
+  }
+
+  #look({ isOpen, left, failover }: Loss): void {
+    if (!isOpen && left === 0) failover.recoveredNs ??= this.#nowNs;
+  }
+
+  /** The run is over. Of a loss that nobody has noticed, only what was in flight at it had to wait. */
+  finish(): void {
+    for (const { failover, isOpen, flying, flownNs } of this.#losses) {
+      if (isOpen && flying === 0) failover.recoveredNs ??= flownNs;
+    }
   }
 }
 
 /** Later losses are told, and not waited for. */
-const MARKS_MAX = 65_000;
+const LOSSES_MAX = 65_000;

@@ -36,8 +36,11 @@ class Lane {
   readonly bytes: Float64Array = new Float64Array(IN_FLIGHT_MAX);
   readonly classes: Uint8Array = new Uint8Array(IN_FLIGHT_MAX);
   readonly seats: Uint16Array = new Uint16Array(IN_FLIGHT_MAX);
-  /** The loss of a path that it was in flight at, plus one; 0: none. FREE: nothing is in flight under this number. */
-  readonly marks: Uint16Array = new Uint16Array(IN_FLIGHT_MAX).fill(FREE);
+  /** The first and last loss of a path that it counts for; 0: none. FREE: nothing is in flight under this number. */
+  readonly firstLosses: Uint16Array = new Uint16Array(IN_FLIGHT_MAX).fill(FREE);
+  readonly lastLosses: Uint16Array = new Uint16Array(IN_FLIGHT_MAX);
+  /** Losses before it came, where it counts for any. */
+  readonly lossesBefore: Uint16Array = new Uint16Array(IN_FLIGHT_MAX);
   readonly free: Uint32Array = new Uint32Array(IN_FLIGHT_MAX);
   freeCount: number = IN_FLIGHT_MAX;
 
@@ -47,12 +50,16 @@ class Lane {
     for (let i = 0; i < IN_FLIGHT_MAX; i++) this.free[i] = IN_FLIGHT_MAX - 1 - i;
   }
 
-  /** Marks what is in flight and has no mark; returns how many. */
-  mark(mark: number): number {
+  /** What is in flight counts for this loss; returns how many those are. */
+  mark(loss: number): number {
     let count = 0;
     for (let i = 0; i < IN_FLIGHT_MAX; i++) {
-      if (this.marks[i] !== 0) continue;
-      this.marks[i] = mark;
+      if (this.firstLosses[i] === FREE) continue;
+      if (this.firstLosses[i] === 0) {
+        this.firstLosses[i] = loss;
+        this.lossesBefore[i] = loss - 1;
+      }
+      this.lastLosses[i] = loss;
       count++;
     }
     return count;
@@ -92,8 +99,13 @@ class Seat implements Intake {
     lane.classes[index] = classOf(operation & 0xff);
     lane.bytes[index] = length;
     lane.seats[index] = this.#number;
-    lane.marks[index] = this.#failovers.openMark;
-    if (this.#failovers.openMark !== 0) this.#failovers.begun();
+    const { firstOpen } = this.#failovers;
+    lane.firstLosses[index] = firstOpen;
+    if (firstOpen !== 0) {
+      lane.lastLosses[index] = this.#failovers.lastOpen;
+      lane.lossesBefore[index] = this.#failovers.count;
+      this.#failovers.begun();
+    }
     lane.submitter.submit(index, operation, position, length, 0);
   }
 }
@@ -134,7 +146,7 @@ export class Run {
     this.#endNs = scenario.end === undefined ? Number.POSITIVE_INFINITY : BEGIN_NS + scenario.end;
     this.#script = new Script(world, scenario, {
       pathDown: (path) => {
-        this.failovers.pathDown(path, (mark) => this.#lanes.reduce((sum, lane) => sum + lane.mark(mark), 0));
+        this.failovers.pathDown(path, (loss) => this.#lanes.reduce((sum, lane) => sum + lane.mark(loss), 0));
       },
       pathUp: (path) => this.failovers.pathUp(path),
     });
@@ -158,6 +170,7 @@ export class Run {
       else await seat.feeder.refill();
     }
     this.unfinished = this.#inFlight;
+    this.failovers.finish();
   }
 
   /** Event after event, until a feeder is empty, promises may go on, or all is over. */
@@ -240,15 +253,15 @@ export class Run {
   #take(lane: Lane): void {
     const nowNs = this.world.time.now();
     const { callers } = this;
-    const { submitter, marks } = lane;
+    const { submitter, firstLosses } = lane;
     const count = submitter.endedCount;
     for (let i = 0; i < count; i++) {
       const index = submitter.endedIndexes[i] as number;
       const waitedNs = nowNs - (lane.arrivedNs[index] as number);
       callers.ended(lane.classes[index] as number, lane.bytes[index] as number, waitedNs, submitter.endedStatuses[i] as number);
-      const mark = marks[index] as number;
-      if (mark !== 0) this.failovers.ended(mark);
-      marks[index] = FREE;
+      const loss = firstLosses[index] as number;
+      if (loss !== 0) this.failovers.ended(loss, lane.lastLosses[index] as number, lane.lossesBefore[index] as number);
+      firstLosses[index] = FREE;
       lane.free[lane.freeCount++] = index;
       const seat = this.#seats[lane.seats[index] as number] as Seat;
       seat.feeder.ended(nowNs);

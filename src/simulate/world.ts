@@ -22,6 +22,7 @@ export const BEGIN_NS = 1_000_000_000;
 /** The largest I/O with payload. Nothing is moved, so all payload lies at one place, and the arena is as large as that. */
 export const PAYLOAD_BYTES_MAX: number = 32 * 1024 * 1024;
 const LIMITS = { bios: 65536, requests: 32768, submits: 4096, extents: 1024, arenaBytes: PAYLOAD_BYTES_MAX };
+const PREFERRED = 80;
 /** The core keeps a few of the bios that a device may have for its own business: pieces, requeues. */
 export const IN_FLIGHT_MAX = 24_576;
 
@@ -210,7 +211,8 @@ export class World {
     return [...this.paths.values()].find(({ node }) => node === word);
   }
 
-  #testUnitReady(status: PathStatus): Promise<boolean> {
+  /** As TEST UNIT READY; undefined: the array is changing the state of the port. */
+  #testUnitReady(status: PathStatus): Promise<boolean | undefined> {
     const model = this.#pathOf(status)?.model;
     if (model === undefined) return Promise.resolve(true);
     return new Promise((resolve) => {
@@ -223,13 +225,16 @@ export class World {
     });
   }
 
-  /** As multipath-tools rates a path by its access state. */
+  /** As multipath-tools rates a path by its access state and the array's preference. */
   #priority(status: PathStatus): number {
     const path = this.#pathOf(status);
     const array = path === undefined ? undefined : this.arrays.get(path.settings.to);
     if (path === undefined || array === undefined) return 1;
     const state = array.stateOf(path.node);
-    return { 'active/optimized': 50, 'active/non-optimized': 10, 'lba-dependent': 5, standby: 1 }[state as string] ?? 0;
+    const priority =
+      { 'active/optimized': 50, 'active/non-optimized': 10, 'lba-dependent': 5, standby: 1 }[state as string] ?? 0;
+    // the volume belongs elsewhere: whoever fails back brings it there
+    return array.isPreferred(path.node) && state !== 'active/optimized' ? priority + PREFERRED : priority;
   }
 
   /** What is in flight ends first, as time goes on. */

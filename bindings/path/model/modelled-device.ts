@@ -7,7 +7,7 @@
 //   errors  so many of all calls end with a status, by chance
 //   depth   the port takes fewer calls than it did
 
-import { STATUS_OK, STATUS_TRANSPORT } from '../../../assembly/abi.ts';
+import { STATUS_AGAIN, STATUS_OK, STATUS_TRANSPORT } from '../../../assembly/abi.ts';
 import type { SeededRandom } from '../fault/random.ts';
 import type { PathObserver, SimulatedDevice, SimulatedPath } from '../simulated-path.ts';
 import type { ControllerArray } from './array.ts';
@@ -150,8 +150,11 @@ export class ModelledDevice implements SimulatedDevice, CommandOwner {
     return Math.round(nowNs + 2 * this.link.latencyNs * this.#slowness) + 1;
   }
 
-  get isReady(): boolean {
-    return !this.#isDown && (this.access?.() ?? STATUS_OK) === STATUS_OK;
+  /** Undefined: the array is changing the state of its port. */
+  get isReady(): boolean | undefined {
+    if (this.#isDown) return false;
+    const status = this.access?.() ?? STATUS_OK;
+    return status === STATUS_AGAIN ? undefined : status === STATUS_OK;
   }
 
   // ---- for scripts ------------------------------------------------------------------------------------------------
