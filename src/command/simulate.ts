@@ -1,12 +1,13 @@
 // `rqdm simulate SCENARIO`: a load on devices over modelled paths, on virtual time.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { interruptible } from '../interrupt.ts';
 import { createProgress } from '../progress.ts';
 import { parseSeeds, type RunName, workersDefault } from '../simulate/campaign.ts';
-import { type NamedScenario, parseScenario, ScenarioError, simulate } from '../simulate/index.ts';
+import { checkScenario, type NamedScenario, ScenarioError, simulate } from '../simulate/index.ts';
+import { readScenarios } from '../simulate/read-scenario.ts';
 import { type EndedRun, summaryCsv, textTable } from '../simulate/summary.ts';
 
 interface Options {
@@ -41,18 +42,19 @@ export function simulateCommand(): Command {
 }
 
 async function run(file: string, options: Options): Promise<void> {
-  let scenarios: readonly NamedScenario[];
   try {
-    scenarios = parseScenario(file);
+    if (options.check) await checkScenario(file);
+    else await runAll(file, readScenarios(file), options);
   } catch (error) {
     if (!(error instanceof ScenarioError)) throw error;
     for (const line of error.lines) process.stderr.write(`${line}\n`);
     process.exitCode = FAILED_STATUS;
-    return;
   }
-  if (options.check) return;
+}
+
+async function runAll(file: string, scenarios: readonly NamedScenario[], options: Options): Promise<void> {
   const { out } = options;
-  if (out !== undefined) mkdirSync(out, { recursive: true });
+  if (out !== undefined) makeFolder(out);
   const progress = createProgress();
   const ended = new Map<string, EndedRun>();
   const started = performance.now();
@@ -86,6 +88,22 @@ async function run(file: string, options: Options): Promise<void> {
     progress.clear();
     // what has ended is told, also after Ctrl-C
     tell(inOrder(), options);
+  }
+}
+
+/** With those around it. Node's own way never ends below folders in which nothing can be made, such as /proc. */
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && statSync(folder).isDirectory()) return;
+    const above = dirname(folder);
+    if (code !== 'ENOENT' || existsSync(above)) {
+      throw new Error(`--out ${folder}: no folder can be made there: ${(error as Error).message}`, { cause: error });
+    }
+    makeFolder(above);
+    mkdirSync(folder);
   }
 }
 

@@ -8,7 +8,7 @@ import type { RunOutput, RunTask } from './worker.ts';
 
 export interface CampaignOptions {
   readonly rqdm: string;
-  readonly scenarios: readonly NamedScenario[];
+  readonly scenarios: readonly Pick<NamedScenario, 'variant' | 'scenario'>[];
   readonly seeds: readonly number[];
   readonly workers: number;
   readonly traces: readonly ShelvedTrace[];

@@ -10,6 +10,7 @@ import { RUNS_MAX, type RunName, runCampaign, workersDefault } from './campaign.
 import { type NamedScenario, parseScenarios, readScenarios } from './read-scenario.ts';
 import type { RunResult } from './result.ts';
 import { shelveTraces } from './trace-shelf.ts';
+import { tryScenarios } from './try-scenario.ts';
 
 export type { RunName } from './campaign.ts';
 export type { EncodedTimes } from './log-histogram.ts';
@@ -62,6 +63,7 @@ export async function simulate(scenario: string | object, options: SimulateOptio
     const found = runs === 0 ? 'none' : runs > RUNS_MAX ? `${runs} runs` : 'the same one twice';
     throw new RqdmError('ERR_RQDM_ARGUMENT', `seeds: ${found}: expected different ones, for at most ${RUNS_MAX} runs`);
   }
+  await tryScenarios(scenarios, signal);
   const folder = options.folder ?? (typeof scenario === 'string' ? dirname(scenario) : '.');
   const traces = await shelveTraces(
     scenarios.map((named) => named.scenario),
@@ -91,8 +93,17 @@ export async function simulate(scenario: string | object, options: SimulateOptio
   return all.map((run) => ended.get(keyOf(run)) as SimulatedRun);
 }
 
-/** A scenario and its variants, checked, with all defaults in them. Throws ScenarioError, whose `lines` say all that is wrong. */
-export function parseScenario(scenario: string | object): NamedScenario[] {
+/**
+ * A scenario and its variants, checked, with all defaults in them. Rejects with ScenarioError, whose `lines` say all that is wrong.
+ * Traces are not opened.
+ */
+export async function checkScenario(scenario: string | object): Promise<NamedScenario[]> {
+  const scenarios = parseScenario(scenario);
+  await tryScenarios(scenarios);
+  return scenarios;
+}
+
+function parseScenario(scenario: string | object): NamedScenario[] {
   return typeof scenario === 'string'
     ? readScenarios(scenario)
     : parseScenarios(JSON.stringify(scenario, undefined, 1), 'scenario');

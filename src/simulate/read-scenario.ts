@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { RqdmError } from '../../bindings/index.ts';
+import type { Field } from './field-error.ts';
 import type { Scenario } from './scenario.ts';
 import { scenarioSchema } from './scenario-schema.ts';
 
@@ -15,9 +16,9 @@ export interface NamedScenario {
   /** Empty: the scenario itself. */
   readonly variant: string;
   readonly scenario: Scenario;
+  /** `FILE:LINE: FIELD: `, for who finds something wrong later. */
+  placeOf(field: Field): string;
 }
-
-type Path = readonly (string | number)[];
 
 /** All that is wrong with a scenario, a line for each. */
 export class ScenarioError extends RqdmError {
@@ -55,20 +56,20 @@ export function parseScenarios(text: string, file: string): NamedScenario[] {
   const { variants = [], ...base } = whole;
   const lines: string[] = [];
   const root = document.contents as Node;
-  const check = (value: unknown, prefixes: readonly Path[]): Scenario | undefined => {
+  const check = (variant: string, value: unknown, prefixes: readonly Field[]): void => {
+    const placeOf = (field: Field): string => `${file}:${placeIn(root, prefixes, field, field, lineOf)}`;
     const read = scenarioSchema.safeParse(value);
-    if (read.success) return read.data;
-    for (const issue of read.error.issues) lines.push(`${file}:${describe(issue, root, prefixes, lineOf)}`);
-    return undefined;
+    if (read.success) scenarios.push({ variant, scenario: read.data, placeOf });
+    else for (const issue of read.error.issues) lines.push(`${file}:${describe(issue, value, root, prefixes, lineOf)}`);
   };
   const scenarios: NamedScenario[] = [];
+  const names = new Set<string>();
   if (!Array.isArray(variants) || variants.length === 0) {
-    const scenario = check(base, [[]]);
-    if (scenario !== undefined) scenarios.push({ variant: '', scenario });
+    check('', base, [[]]);
     if (!Array.isArray(variants)) lines.push(`${file}:${lineOf(offsetOf(root, ['variants']))}: variants: expected a list`);
   } else {
     for (const [index, change] of variants.entries()) {
-      const at: Path = ['variants', index];
+      const at: Field = ['variants', index];
       const name: unknown = isRecord(change) ? change['name'] : undefined;
       if (!isRecord(change) || typeof name !== 'string' || !/^[\w.-]+$/.test(name)) {
         lines.push(
@@ -76,12 +77,12 @@ export function parseScenarios(text: string, file: string): NamedScenario[] {
         );
         continue;
       }
-      if (scenarios.some(({ variant }) => variant === name)) {
+      if (names.has(name)) {
         lines.push(`${file}:${lineOf(offsetOf(root, at))}: ${fieldName(at)}: the name "${name}" is there twice`);
       }
+      names.add(name);
       const { name: _, ...changes } = change;
-      const scenario = check(merge(base, changes), [at, []]);
-      if (scenario !== undefined) scenarios.push({ variant: name, scenario });
+      check(name, merge(base, changes), [at, []]);
     }
   }
   if (lines.length > 0) throw new ScenarioError([...new Set(lines)]);
@@ -107,49 +108,94 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 
 function describe(
   issue: z.core.$ZodIssue,
+  value: unknown,
   root: Node,
-  prefixes: readonly Path[],
+  prefixes: readonly Field[],
   lineOf: (offset: number | undefined) => number,
 ): string {
-  const path = issue.path.filter((step): step is string | number => typeof step !== 'symbol');
-  const exact: Path = issue.code === 'unrecognized_keys' ? [...path, issue.keys[0] as string] : path;
+  const field = issue.path.filter((step): step is string | number => typeof step !== 'symbol');
+  const exact: Field = issue.code === 'unrecognized_keys' ? [...field, issue.keys[0] as string] : field;
+  return `${placeIn(root, prefixes, field, exact, lineOf)}${wording(issue, valueAt(value, field))}`;
+}
+
+/** `LINE: FIELD: `; the line is that of `exact`, or of the nearest thing around it. */
+function placeIn(
+  root: Node,
+  prefixes: readonly Field[],
+  field: Field,
+  exact: Field,
+  lineOf: (offset: number | undefined) => number,
+): string {
   // in the variant if it says so itself, else in what it is a variant of
   const offset = prefixes
     .map((prefix) => offsetOf(root, [...prefix, ...exact], prefix.length + 1))
     .find((at) => at !== undefined);
-  const field = fieldName(path);
-  return `${lineOf(offset ?? offsetOf(root, prefixes[0] as Path))}: ${field === '' ? '' : `${field}: `}${wording(issue)}`;
+  const name = fieldName(field);
+  return `${lineOf(offset ?? offsetOf(root, prefixes[0] as Field))}: ${name === '' ? '' : `${name}: `}`;
 }
 
-function wording(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'invalid_type') {
-    const got = /received (\w+)/.exec(issue.message)?.[1] ?? 'something else';
-    return got === 'undefined'
-      ? `is missing: expected ${article(issue.expected)}`
-      : `expected ${article(issue.expected)}, got ${article(got)}`;
+function valueAt(value: unknown, field: Field): unknown {
+  let at = value;
+  for (const [depth, step] of field.entries()) {
+    if (isRecord(at) && Object.hasOwn(at, step)) at = at[step];
+    else if (Array.isArray(at)) at = at[Number(step)];
+    // a single load may stand where a list may
+    else if (depth === 0 || field[depth - 1] !== 'load') return undefined;
   }
-  if (issue.code === 'invalid_value') return `expected one of ${issue.values.map(String).join(', ')}`;
-  if (issue.code === 'too_small') return `expected at least ${issue.minimum}${issue.origin === 'array' ? ' entries' : ''}`;
-  if (issue.code === 'too_big') return `expected at most ${issue.maximum}`;
-  const forwarded = /^Invalid input: expected (\w+), received (\w+)$/.exec(issue.message);
-  if (forwarded !== null) return `expected ${article(forwarded[1] as string)}, got ${article(forwarded[2] as string)}`;
-  return issue.message
-    .replace(/^Invalid (input|option): /, '')
-    .replace(/"[^"]+"(\|"[^"]+")+/, (words) => words.replaceAll('"', '').replaceAll('|', ', '));
+  return at;
 }
 
-function article(kind: string): string {
-  const named =
-    { int: 'whole number', record: 'group of fields', object: 'group of fields', string: 'text', array: 'list' }[kind] ?? kind;
-  return `${/^[aeiou]/.test(named) ? 'an' : 'a'} ${named}`;
+function wording(issue: z.core.$ZodIssue, got: unknown): string {
+  // a schema's own words
+  if (issue.code !== 'custom' && issue.message.startsWith('expected')) return `${issue.message}${found(got)}`;
+  switch (issue.code) {
+    case 'invalid_type':
+      return got === undefined
+        ? `is missing: expected ${KINDS[issue.expected] ?? issue.expected}`
+        : `expected ${KINDS[issue.expected] ?? issue.expected}, got ${kindOf(got)}`;
+    case 'invalid_value':
+      return `${got === undefined ? 'is missing: ' : ''}expected one of ${issue.values.map(String).join(', ')}${found(got)}`;
+    case 'too_small':
+      return issue.origin === 'string'
+        ? `expected a text that is not empty`
+        : `expected at least ${issue.minimum}${issue.origin === 'array' ? ' entries' : ''}${found(got)}`;
+    case 'too_big':
+      return `expected at most ${issue.maximum}${found(got)}`;
+    default:
+      return issue.message;
+  }
 }
 
-function fieldName(path: Path): string {
+const KINDS: Readonly<Record<string, string>> = {
+  int: 'a whole number',
+  number: 'a number',
+  boolean: 'true or false',
+  record: 'a group of fields',
+  object: 'a group of fields',
+  string: 'a text',
+  array: 'a list',
+};
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'nothing';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'a number' : String(value);
+  if (typeof value === 'boolean') return String(value);
+  return typeof value === 'string' ? 'a text' : 'a group of fields';
+}
+
+/** Only what can be said in a few words. */
+function found(value: unknown): string {
+  const isSimple = ['string', 'number', 'boolean'].includes(typeof value);
+  return isSimple && String(value).length < 60 ? `, got ${JSON.stringify(value)}` : '';
+}
+
+function fieldName(path: Field): string {
   return path.map((step, index) => (typeof step === 'number' ? `[${step + 1}]` : index === 0 ? step : `.${step}`)).join('');
 }
 
 /** Of the deepest node that there is, if at least `least` steps of the path are. */
-function offsetOf(root: Node, path: Path, least = 0): number | undefined {
+function offsetOf(root: Node, path: Field, least = 0): number | undefined {
   let node: unknown = root;
   let offset = root.range?.[0];
   for (const [depth, step] of path.entries()) {

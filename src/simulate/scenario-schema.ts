@@ -2,7 +2,9 @@
 // unit; here they become bytes and nanoseconds.
 
 import { z } from 'zod';
-import type { Load, Scenario } from './scenario.ts';
+import type { LinkSettings, Load, Scenario } from './scenario.ts';
+import { checkScenario } from './scenario-checks.ts';
+import { STATUS_BY_NAME } from './status-names.ts';
 import { parseBytes, parseDuration } from './units.ts';
 
 const NAME = z.string().regex(/^[A-Za-z0-9_.-]+$/, 'expected a name of letters, digits, _ . -');
@@ -38,12 +40,22 @@ const size = z
     return z.NEVER;
   });
 
+/** A time above 0. */
+const span = duration.refine((ns) => ns > 0, 'expected a time above 0');
+
 const count = z.number().int().min(1);
 const share = z.number().min(0).max(1);
 
-const settings = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
+const settings = z.record(
+  z.string(),
+  z.union([z.string(), z.number(), z.boolean()], { error: 'expected a number, a text, true or false' }),
+);
 
 const BLOCK_BYTES_MAX = 32 * 2 ** 20;
+/** A row of the series for each path and bin: not more than can be kept. */
+const BIN_NS_MIN = 1e6;
+/** Microseconds: a quarter of an hour. */
+const DELAY_US_MAX = 1e9;
 
 const plug = fields({
   /** I/Os of one task that follow each other within so much are one plug, submitted with the last of them. */
@@ -63,7 +75,7 @@ const traceLoad = fields({
   spread: z.boolean().optional(),
   loop: z.enum(['open', 'closed']).default('open'),
   /** So many times as fast; open loop. */
-  scale: z.number().positive().default(1),
+  scale: z.number().min(1e-6).max(1e6).default(1),
   /** In flight; closed loop. */
   depth: count.default(32),
   /** So many are submitted at once, when there is room for so many; closed loop. */
@@ -92,10 +104,10 @@ const jobLoad = fields({
       context.addIssue({ code: 'custom', message: 'expected bytes, a multiple of 512' });
       return z.NEVER;
     }),
-  runtime: duration.optional(),
+  runtime: span.optional(),
   /** Ends after so many I/Os. */
   number_ios: count.optional(),
-  rate_iops: z.number().positive().optional(),
+  rate_iops: z.number().min(0.001).max(1e9).optional(),
   rate_process: z.enum(['linear', 'poisson']).default('linear'),
   /** `random`, `zipf:1.2`, `pareto:0.2`. */
   random_distribution: z
@@ -111,24 +123,32 @@ const jobLoad = fields({
   device: NAME.optional(),
 });
 
+/** What one schema has read inside another, with all its complaints. */
+function forwarded<T>(read: z.ZodSafeParseResult<T>, value: unknown, context: z.RefinementCtx): T {
+  if (read.success) return read.data;
+  for (const issue of read.error.issues) context.issues.push({ ...issue, input: value } as z.core.$ZodRawIssue);
+  return z.NEVER;
+}
+
 /** Which of the two it is says the key that only one of them has: so errors speak of that one. */
 const load = z
   .record(z.string(), z.unknown(), { error: 'expected a load: "trace: FILE" or a job such as "rw: randread"' })
   .transform((value, context): Load => {
     const schema: z.ZodType<Load> = 'trace' in value ? traceLoad : jobLoad;
-    const read = schema.safeParse(value);
-    if (read.success) return read.data;
-    for (const issue of read.error.issues) context.addIssue({ ...issue, code: 'custom', input: value, message: issue.message });
-    return z.NEVER;
+    return forwarded(schema.safeParse(value), value, context);
   });
 
-const link = fields({
+const link: z.ZodType<LinkSettings> = fields({
   like: z.string().optional(),
-  latency_us: z.number().min(0).optional(),
-  MBps: z.number().min(0).optional(),
+  latency_us: z.number().min(0).max(DELAY_US_MAX).optional(),
+  MBps: z
+    .number()
+    .max(1e9)
+    .refine((rate) => rate === 0 || rate >= 0.001, 'expected megabytes a second, or 0: a byte takes no time')
+    .optional(),
   jitter: z.number().min(0).max(2).optional(),
   queue_depth: count.max(65536).optional(),
-  busy_us: z.number().min(0).optional(),
+  busy_us: z.number().min(0).max(DELAY_US_MAX).optional(),
 });
 
 const storage = fields({
@@ -139,9 +159,9 @@ const storage = fields({
   array: z
     .strictObject({
       controllers: count.max(16).default(2),
-      cpu_us: z.number().min(0).default(5),
-      hop_us: z.number().min(0).default(100),
-      hop_MBps: z.number().positive().default(2000),
+      cpu_us: z.number().min(0).max(DELAY_US_MAX).default(5),
+      hop_us: z.number().min(0).max(DELAY_US_MAX).default(100),
+      hop_MBps: z.number().min(0.001).max(1e9).default(2000),
       /** Asymmetric access: the handler `alua` may be used, and paths to the other controllers are not optimised. */
       alua: z.boolean().default(true),
       transition: duration.default(5e9),
@@ -151,7 +171,13 @@ const storage = fields({
 
 const path = fields({
   to: NAME,
-  link: z.union([z.string(), link]).default('direct'),
+  link: z
+    .unknown()
+    .transform((value, context): string | LinkSettings => {
+      if (typeof value === 'string') return value;
+      return forwarded(link.safeParse(value), value, context);
+    })
+    .default('direct'),
   controller: z.number().int().min(0).max(15).default(0),
   depth: count.max(1024).default(64),
   /** Of the path's own queue, by the kernel's names. */
@@ -160,9 +186,11 @@ const path = fields({
   options: settings.default({}),
 });
 
+const table = z.union([z.string(), z.array(z.string()).min(1)], { error: 'expected a line of a table, or a list of them' });
+
 const device = fields({
   name: NAME,
-  table: z.union([z.string(), z.array(z.string())]),
+  table,
   type: z.enum(['request', 'bio']).optional(),
   elevator: z.string().optional(),
   queue: settings.default({}),
@@ -173,7 +201,11 @@ const map = fields({
   selector: z.string().default('service-time'),
   mapping: z.enum(['request', 'bio']).default('request'),
   /** All paths in one group, each in its own, or as listed. */
-  groups: z.union([z.enum(['multibus', 'failover']), z.array(z.array(NAME).min(1)).min(1)]).default('multibus'),
+  groups: z
+    .union([z.enum(['multibus', 'failover']), z.array(z.array(NAME).min(1)).min(1)], {
+      error: 'expected multibus, failover, or lists of paths such as [[a, b], [c]]',
+    })
+    .default('multibus'),
   /** Behind each path: repeat count, weight … as the selector has them. */
   path_args: z.array(z.number()).default([]),
   queue_if_no_path: z.boolean().default(false),
@@ -181,13 +213,19 @@ const map = fields({
 });
 
 const checker = fields({
-  polling_interval: duration.default(5e9),
-  max_polling_interval: duration.optional(),
-  failback: z.union([z.enum(['manual', 'immediate']), z.number().min(0)]).default('manual'),
-  no_path_retry: z.union([z.enum(['fail', 'queue']), z.number().int().min(0)]).optional(),
+  polling_interval: span.default(5e9),
+  max_polling_interval: span.optional(),
+  failback: z
+    .union([z.enum(['manual', 'immediate']), z.number().min(0).max(1e9)], { error: 'expected manual, immediate or seconds' })
+    .default('manual'),
+  no_path_retry: z
+    .union([z.enum(['fail', 'queue']), z.number().int().min(0).max(1e9)], {
+      error: 'expected fail, queue or a number of checks',
+    })
+    .optional(),
 });
 
-const STATUSES = ['medium', 'transport', 'target', 'timeout', 'ioerr', 'nospc', 'protection', 'offline'] as const;
+const STATUSES = Object.keys(STATUS_BY_NAME);
 
 const step = fields({
   at: duration.optional(),
@@ -195,32 +233,16 @@ const step = fields({
   when: z
     .strictObject({ ios: count.optional(), failed: NAME.optional(), reinstated: NAME.optional(), after: duration.default(0) })
     .optional(),
-  path: z.union([NAME, z.array(NAME).min(1)]).optional(),
+  path: z.union([NAME, z.array(NAME).min(1)], { error: 'expected the name of a path, or a list of them' }).optional(),
   storage: NAME.optional(),
   controller: z.number().int().min(0).optional(),
   do: z.enum(['down', 'up', 'slow', 'errors', 'queue_depth', 'flap', 'reboot']),
   /** How much, where there is something to say: times as slow, a port's depth, the time of each half of a flap. */
-  value: z.union([z.number(), z.string()]).optional(),
-  status: z.enum(STATUSES).default('medium'),
+  value: z.union([z.number(), z.string()], { error: 'expected a number or a time' }).optional(),
+  status: z.enum(STATUSES).optional(),
   rate: share.optional(),
   /** After so much it is undone. */
   for: duration.optional(),
-}).superRefine((one, context) => {
-  const say = (field: string, message: string): void => context.addIssue({ code: 'custom', path: [field], message });
-  if ((one.at === undefined) === (one.when === undefined)) say('at', 'expected one of "at" and "when"');
-  if (one.do === 'reboot') {
-    if (one.controller === undefined) say('controller', 'expected the number of a controller to reboot');
-    if (one.storage === undefined) say('storage', 'expected the storage whose controller reboots');
-    if (one.for === undefined) say('for', 'expected how long the reboot takes');
-  } else if (one.path === undefined) say('path', 'expected the path that this happens to');
-  const isNumber = typeof one.value === 'number' && one.value >= 1;
-  if (one.do === 'slow' && !isNumber) say('value', 'expected how many times as slow, a number from 1 on');
-  if (one.do === 'queue_depth' && !isNumber) say('value', 'expected the depth of the port, a number from 1 on');
-  if (one.do === 'errors' && one.rate === undefined) say('rate', 'expected the share of calls that fail, 0 to 1');
-  if (one.do === 'flap') {
-    if (parseDuration(one.value ?? '') === undefined) say('value', 'expected a time: down for so long, up for so long');
-    if (one.for === undefined) say('for', 'expected how long it flaps');
-  }
 });
 
 const body = {
@@ -232,7 +254,7 @@ const body = {
   links: z.record(NAME, link).default({}),
   paths: z.record(NAME, path),
   map: map.optional(),
-  table: z.union([z.string(), z.array(z.string())]).optional(),
+  table: table.optional(),
   devices: z.array(device).min(1).optional(),
   type: z.enum(['request', 'bio']).optional(),
   elevator: z.string().default('mq-deadline'),
@@ -241,37 +263,13 @@ const body = {
   fast_io_fail_tmo: duration.default(5e9),
   script: z.array(step).default([]),
   /** The run ends then, whatever is in flight. Default: an hour after the last arrival. */
-  end: duration.optional(),
+  end: span.optional(),
   /** Seconds of the series' bins. */
-  bin: duration.default(1e9),
+  bin: duration.refine((ns) => ns >= BIN_NS_MIN, 'expected a time of at least 1ms').default(1e9),
   /** A row for each request. */
   rows: z.boolean().default(false),
 };
 
 export const scenarioSchema: z.ZodType<Scenario> = fields(body).superRefine((scenario, context) => {
-  const say = (path: (string | number)[], message: string): void => context.addIssue({ code: 'custom', path, message });
-  const tables = [scenario.map, scenario.table, scenario.devices].filter((one) => one !== undefined);
-  if (tables.length !== 1) say([], 'expected one of "map", "table" and "devices"');
-  for (const [name, { to, controller }] of Object.entries(scenario.paths)) {
-    const target = scenario.storage[to];
-    if (target === undefined)
-      say(['paths', name, 'to'], `no storage "${to}": expected one of ${Object.keys(scenario.storage).join(', ')}`);
-    else if (controller >= (target.array?.controllers ?? 1))
-      say(['paths', name, 'controller'], `"${to}" has no controller ${controller}`);
-  }
-  for (const [index, { path: names = [], storage: store }] of scenario.script.entries()) {
-    for (const name of Array.isArray(names) ? names : [names]) {
-      if (scenario.paths[name] === undefined) {
-        say(['script', index, 'path'], `no path "${name}": expected one of ${Object.keys(scenario.paths).join(', ')}`);
-      }
-    }
-    if (store !== undefined && scenario.storage[store] === undefined)
-      say(['script', index, 'storage'], `no storage "${store}"`);
-  }
-  const { groups } = scenario.map ?? {};
-  for (const [index, names] of (Array.isArray(groups) ? groups : []).entries()) {
-    for (const [at, name] of names.entries()) {
-      if (scenario.paths[name] === undefined) say(['map', 'groups', index, at], `no path "${name}"`);
-    }
-  }
+  checkScenario(scenario, (path, message) => context.addIssue({ code: 'custom', path: [...path], message }));
 });

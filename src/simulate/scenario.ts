@@ -128,7 +128,8 @@ export interface ScriptStep {
   readonly controller?: number | undefined;
   readonly do: StepAction;
   readonly value?: number | string | undefined;
-  readonly status: string;
+  /** Default: `medium`. */
+  readonly status?: string | undefined;
   readonly rate?: number | undefined;
   readonly for?: number | undefined;
 }

@@ -5,6 +5,9 @@ import { STATUS_BY_NAME } from './status-names.ts';
 import { parseDuration } from './units.ts';
 import { BEGIN_NS, type World, type WorldPath } from './world.ts';
 
+/** Of calls that are to fail, where the script does not say. */
+const STATUS_DEFAULT = 'medium';
+
 /** What the run is told of the script. */
 export interface ScriptEvents {
   /** A path goes down now: who is in flight may have to wait. */
@@ -98,9 +101,7 @@ export class Script {
         undo(() => model.slow(1));
         break;
       case 'errors':
-        this.#world.say(`${path.node} fails ${step.rate} of its calls: ${step.status}`);
-        model.fail(STATUS_BY_NAME[step.status] as number, step.rate as number);
-        undo(() => model.fail(STATUS_BY_NAME[step.status] as number, 0));
+        this.#errors(path, step.status ?? STATUS_DEFAULT, step.rate as number, undo);
         break;
       case 'queue_depth':
         this.#world.say(`the port of ${path.node} takes ${value} calls at a time`);
@@ -113,6 +114,13 @@ export class Script {
       case 'reboot':
         break;
     }
+  }
+
+  #errors({ node, model }: WorldPath, name: string, rate: number, undo: (run: () => void) => void): void {
+    this.#world.say(`${node} fails ${rate} of its calls: ${name}`);
+    const status = STATUS_BY_NAME[name] as number;
+    model.fail(status, rate);
+    undo(() => model.fail(status, 0));
   }
 
   #down(path: WorldPath): void {

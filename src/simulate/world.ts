@@ -8,14 +8,14 @@ import {
   PathChecker,
   type PathStatus,
 } from '../../bindings/index.ts';
-import { COMMAND_QUEUE_MAX } from '../../bindings/path/model/disk-queue.ts';
 import type { LinkDescription } from '../../bindings/path/model/link.ts';
 import type { ModelledDevice } from '../../bindings/path/model/modelled-device.ts';
-import { LINK_PROFILES, STORAGE_PROFILES } from '../../bindings/path/model/profiles.ts';
-import type { StorageDescription } from '../../bindings/path/model/registry.ts';
+import { LINK_PROFILES } from '../../bindings/path/model/profiles.ts';
 import { VirtualTime } from '../../bindings/time/virtual-time.ts';
+import { about, aboutAsync, type Field, FieldError } from './field-error.ts';
 import { seedOf } from './random.ts';
 import type { DeviceSettings, LinkSettings, MapSettings, PathSettings, Scenario, Settings } from './scenario.ts';
+import { storageOf } from './storage-figures.ts';
 
 /** Everything that happens in a run happens after this. */
 export const BEGIN_NS = 1_000_000_000;
@@ -43,6 +43,8 @@ export class World {
   /** What checkers and targets have said, with the time. */
   readonly log: string[] = [];
   readonly #scenario: Scenario;
+  /** Names of storage that holds writes back. */
+  readonly #cached: Set<string> = new Set();
 
   private constructor(scenario: Scenario, seed: number) {
     this.#scenario = scenario;
@@ -51,6 +53,8 @@ export class World {
     this.mapper = new DeviceMapper({
       time: this.time,
       limits: { ...LIMITS, devices, traceRecords: 0, regionBytes: 0 },
+      // nothing of the machine: a table names paths and devices of the scenario
+      allow: [/^sim:/],
       log: (line) => this.say(line),
     });
     this.#nameModels();
@@ -78,40 +82,24 @@ export class World {
 
   /** Whom the load goes to, by name. */
   device(name: string | undefined): MappedDevice {
-    const found = name === undefined ? this.devices.at(-1) : this.devices.find((device) => device.name === name);
-    if (found !== undefined) return found;
-    throw new Error(`no device "${name}": expected one of ${this.devices.map((device) => device.name).join(', ')}`);
+    return (name === undefined ? this.devices.at(-1) : this.devices.find((device) => device.name === name)) as MappedDevice;
   }
 
   #nameModels(): void {
     const { models } = this.mapper;
     for (const [name, { model, set, array }] of Object.entries(this.#scenario.storage)) {
-      const profile = STORAGE_PROFILES.get(model);
-      if (profile === undefined) {
-        throw new Error(`storage ${name}: no model "${model}": expected one of ${[...STORAGE_PROFILES.keys()].join(', ')}`);
-      }
-      const storage = changed(profile.description, set, `storage ${name}`);
+      const storage = storageOf(model, set, (path, message) => {
+        throw new FieldError(['storage', name, 'set', ...path], message);
+      });
+      if (storage === undefined) throw new FieldError(['storage', name, 'model'], `no model "${model}"`);
       const description =
         array === undefined
           ? undefined
           : { controllers: array.controllers, cpuUs: array.cpu_us, hopUs: array.hop_us, hopMBps: array.hop_MBps };
       models.setModel(`scenario.${name}`, { storage, array: description });
+      if ('writeBufferBytes' in storage && storage.writeBufferBytes > 0) this.#cached.add(name);
     }
-    for (const [name, link] of Object.entries(this.#scenario.links)) models.setLink(name, this.#linkOf(link, `link ${name}`));
-  }
-
-  #linkOf(link: LinkSettings, who: string): LinkDescription {
-    const base = LINK_PROFILES.get(link.like ?? 'direct');
-    if (base === undefined) {
-      throw new Error(`${who}: no link "${link.like}": expected one of ${[...LINK_PROFILES.keys()].join(', ')}`);
-    }
-    return {
-      latencyUs: link.latency_us ?? base.latencyUs,
-      MBps: link.MBps ?? base.MBps,
-      jitter: link.jitter ?? base.jitter,
-      queueDepth: link.queue_depth ?? base.queueDepth,
-      busyUs: link.busy_us ?? base.busyUs,
-    };
+    for (const [name, link] of Object.entries(this.#scenario.links)) models.setLink(name, linkOf(link));
   }
 
   #openPath(name: string, seed: number): WorldPath {
@@ -119,7 +107,7 @@ export class World {
     const { to, link, controller, depth, options, queue } = settings;
     const storage = this.#scenario.storage[to] as Scenario['storage'][string];
     let linkName = typeof link === 'string' ? link : `path.${name}`;
-    if (typeof link !== 'string') this.mapper.models.setLink(linkName, this.#linkOf(link, `path ${name}`));
+    if (typeof link !== 'string') this.mapper.models.setLink(linkName, linkOf(link));
     if (linkName === '') linkName = 'direct';
     const words: Settings = {
       size: storage.size,
@@ -128,13 +116,14 @@ export class World {
       controller,
       depth,
       seed: seedOf(seed, `path ${name}`),
-      ...(hasCache(storage.model) ? { cache: to } : {}),
+      ...(this.#cached.has(to) ? { cache: to } : {}),
       ...options,
     };
     const text = Object.entries(words).map(([option, value]) => `${option}=${value}`);
     const word = `sim:${to}?${text.join('&')}#${name}`;
     const node = `/dev/${name}`;
-    setAll(this.mapper.attach(node, word, { cacheKey: to }).queue, queue);
+    const attached = about(['paths', name, 'options'], () => this.mapper.attach(node, word, { cacheKey: to }));
+    setAll(attached.queue, queue, ['paths', name, 'queue']);
     const model = this.mapper.models.device(word) as ModelledDevice;
     return { name, node, settings, model };
   }
@@ -168,26 +157,50 @@ export class World {
   }
 
   async #createDevices(): Promise<void> {
-    const { map, table, devices, type, elevator, queue, checker } = this.#scenario;
+    const { map, table, devices, type, checker } = this.#scenario;
     const all: readonly DeviceSettings[] = devices ?? [
       { name: 'mp', table: table ?? tableOf(map as MapSettings, [...this.paths.keys()]), type, queue: {} },
     ];
-    for (const one of all) {
-      const device = await this.mapper.createDevice({
-        name: one.name,
-        table: one.table,
-        ...(one.type === undefined ? {} : { type: one.type }),
-      });
+    for (const [index, one] of all.entries()) {
+      const field = devices === undefined ? [map === undefined ? 'table' : 'map'] : ['devices', index, 'table'];
+      const device = await this.#about(field, () =>
+        this.mapper.createDevice({
+          name: one.name,
+          table: one.table,
+          ...(one.type === undefined ? {} : { type: one.type }),
+        }),
+      );
       this.devices.push(device);
-      if (device.type === 'request') setAll(device.queue, { scheduler: one.elevator ?? elevator, ...queue, ...one.queue });
-      if (checker !== undefined && / multipath /.test(device.table())) this.#check(device);
+      if (device.type === 'request') this.#setQueue(device.queue, one, ['devices', index]);
+      if (checker !== undefined && / multipath /.test(device.table())) about(['checker'], () => this.#check(device));
     }
     if (this.devices.some((device) => device.type === 'bio')) {
-      for (const { node, settings } of this.paths.values()) {
+      for (const { name, node, settings } of this.paths.values()) {
         const backing = this.mapper.backing(node);
-        if (backing !== undefined) setAll(backing.queue, { scheduler: elevator, ...queue, ...settings.queue });
+        if (backing !== undefined) this.#setQueue(backing.queue, settings, ['paths', name]);
       }
     }
+  }
+
+  /** What is wrong with a table; whoever names a file of the machine is told what there is instead. */
+  async #about<T>(field: Field, run: () => Promise<T>): Promise<T> {
+    return aboutAsync(field, run).catch((error: FieldError) => {
+      const { code } = (error.cause ?? {}) as { code?: string };
+      if (code !== 'ERR_RQDM_NOT_ALLOWED' && !error.message.includes('not allowed here')) throw error;
+      const nodes = [...this.paths.values()].map(({ node }) => node);
+      throw new FieldError(
+        field,
+        `${error.message}: a simulation opens nothing of the machine: expected one of ${nodes.join(', ')}, or a device above`,
+      );
+    });
+  }
+
+  /** Of a queue in which requests are made: what all of them have, and then its own settings, which stand at `field`. */
+  #setQueue(target: DeviceQueue, own: Pick<DeviceSettings, 'elevator' | 'queue'>, field: Field): void {
+    const { elevator, queue } = this.#scenario;
+    target.set('scheduler', own.elevator ?? elevator);
+    setAll(target, queue, ['queue']);
+    setAll(target, own.queue, [...field, 'queue']);
   }
 
   #check(device: MappedDevice): void {
@@ -250,13 +263,21 @@ export class World {
   }
 }
 
-function setAll(queue: DeviceQueue, settings: Settings): void {
-  for (const [name, value] of Object.entries(settings)) queue.set(name, typeof value === 'boolean' ? Number(value) : value);
+function setAll(queue: DeviceQueue, settings: Settings, field: Field): void {
+  for (const [name, value] of Object.entries(settings)) {
+    about([...field, name], () => queue.set(name, typeof value === 'boolean' ? Number(value) : value));
+  }
 }
 
-function hasCache(model: string): boolean {
-  const description = STORAGE_PROFILES.get(model)?.description;
-  return description !== undefined && 'writeBufferBytes' in description && description.writeBufferBytes > 0;
+function linkOf(link: LinkSettings): LinkDescription {
+  const base = LINK_PROFILES.get(link.like ?? 'direct') as LinkDescription;
+  return {
+    latencyUs: link.latency_us ?? base.latencyUs,
+    MBps: link.MBps ?? base.MBps,
+    jitter: link.jitter ?? base.jitter,
+    queueDepth: link.queue_depth ?? base.queueDepth,
+    busyUs: link.busy_us ?? base.busyUs,
+  };
 }
 
 /** `multipath …` over these paths. */
@@ -272,33 +293,4 @@ export function tableOf(map: MapSettings, paths: readonly string[]): string {
   });
   const handler = map.handler === undefined ? '0' : `1 ${map.handler}`;
   return `0 * multipath ${features.length} ${features.join(' ')} ${handler} ${lists.length} 1 ${texts.join(' ')}`;
-}
-
-/** A profile with some figures changed: those that it has, of the kind that they are. */
-function changed(description: StorageDescription, set: Readonly<Record<string, unknown>>, who: string): StorageDescription {
-  const figures = description as unknown as Readonly<Record<string, unknown>>;
-  for (const [name, value] of Object.entries(set)) {
-    const had = figures[name];
-    if (name === 'kind' || (had === undefined && name !== 'collection')) {
-      const known = Object.keys(figures).filter((one) => one !== 'kind');
-      throw new Error(`${who}: set: no figure "${name}": expected one of ${known.join(', ')}`);
-    }
-    if (typeof had === 'number' && !(typeof value === 'number' && Number.isFinite(value) && value >= 0)) {
-      throw new Error(`${who}: set: ${name} is ${JSON.stringify(value)}: expected a number from 0 on`);
-    }
-    if (name === 'commandQueue' && !(Number.isInteger(value) && Number(value) >= 1 && Number(value) <= COMMAND_QUEUE_MAX)) {
-      throw new Error(`${who}: set: ${name} is ${JSON.stringify(value)}: expected a whole number, 1 to ${COMMAND_QUEUE_MAX}`);
-    }
-    if (typeof had === 'object' && (typeof value !== 'object' || value === null)) {
-      throw new Error(
-        `${who}: set: ${name} is ${JSON.stringify(value)}: expected fields such as ${Object.keys(had as object).join(', ')}`,
-      );
-    }
-  }
-  const merged: Record<string, unknown> = { ...figures };
-  for (const [name, value] of Object.entries(set)) {
-    const had = figures[name];
-    merged[name] = typeof had === 'object' && !Array.isArray(had) ? { ...had, ...(value as object) } : value;
-  }
-  return merged as unknown as StorageDescription;
 }

@@ -1,7 +1,7 @@
 // `rqdm simulate` as it is called: tables, files, statuses.
 
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
@@ -95,13 +95,27 @@ test('a scenario gives a table, and files that do not depend on the number of wo
 
 test('JSON goes to standard output, and a run that fails leaves status 1 and the others', async () => {
   using folder = prepared();
-  const bad = SCENARIO.replace('{ name: bio, map: { mapping: bio } }', '{ name: bad, map: { selector: dice } }');
-  folder.file('bad.yaml', Buffer.from(bad));
-  const { status, output, errors } = await rqdm(['simulate', join(folder.path, 'bad.yaml'), '--json']);
+  const out = join(folder.path, 'out');
+  // where the rows of one run are to go is a folder
+  mkdirSync(join(out, 'bio-seed1.rows.csv'), { recursive: true });
+  const { status, output, errors } = await rqdm(['simulate', join(folder.path, 'scenario.yaml'), '--json', '--out', out]);
   const { results } = JSON.parse(output);
   assert.is(status, 1);
-  assert.match(errors, /bad-seed1 failed: .*path selector/);
+  assert.match(errors, /^rqdm: bio-seed1 failed: EISDIR.*bio-seed1\.rows\.csv'\n$/);
   assert.equal([results.length, results[0].ios, typeof results[1].failed], [2, 1080, 'string']);
+});
+
+test('a folder for results is made with those around it; one that cannot be is told', async () => {
+  using folder = prepared();
+  const scenario = join(folder.path, 'scenario.yaml');
+  const deep = await rqdm(['simulate', scenario, '--out', join(folder.path, 'a', 'b', 'c')]);
+  assert.is(deep.status, 0, deep.errors);
+  assert.ok(readdirSync(join(folder.path, 'a', 'b', 'c')).includes('summary.csv'));
+  for (const out of ['/proc/x', join(folder.path, 'few.csv')]) {
+    const { status, errors } = await rqdm(['simulate', scenario, '--out', out]);
+    assert.is(status, 1);
+    assert.match(errors, new RegExp(`--out ${out}: no folder can be made there: E`));
+  }
 });
 
 test('a scenario that is wrong is told with its lines, status 1; a trace that is not there too', async () => {

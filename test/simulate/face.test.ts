@@ -6,7 +6,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DeviceMapper } from '../../bindings/index.ts';
 import {
-  parseScenario,
+  checkScenario,
+  type RunName,
   type RunResult,
   ScenarioError,
   type SimulatedRun,
@@ -66,7 +67,7 @@ test('what is wrong with a scenario is told in lines', async () => {
   assert.is(error['code'], 'ERR_RQDM_SCENARIO');
   assert.match((error['lines'] as string[]).join('\n'), /scenario:\d+: paths\.a\.to: no storage "hdd": expected one of ssd/);
   assert.match((await rejection(simulate('no-such-file.yaml'))).message, /no-such-file\.yaml: cannot be read: ENOENT/);
-  assert.is(parseScenario(SCENARIO).length, 2);
+  assert.is((await checkScenario(SCENARIO)).length, 2);
 });
 
 test('options outside their ranges are refused', async () => {
@@ -86,15 +87,11 @@ test('options outside their ranges are refused', async () => {
 });
 
 test('a run that fails is told, and the others go on', async () => {
-  const variants = [{ name: 'good' }, { name: 'bad', load: { device: 'nobody' } }];
-  const runs = await simulate({ ...SCENARIO, variants }, { workers: 1 }).catch((error: unknown) => error);
-  // what can be seen before a run is told before it
-  if (runs instanceof ScenarioError) assert.match(runs.message, /nobody/);
-  else {
-    const [good, bad] = runs as SimulatedRun[];
-    assert.is(resultOf(good as SimulatedRun).ios, 500);
-    assert.match(String((bad as SimulatedRun).result), /nobody/);
-  }
+  const rowsFile = ({ variant }: RunName): string => (variant === 'one' ? 'no/such/folder/rows.csv' : '/dev/null');
+  const [one, two] = (await simulate({ ...SCENARIO, rows: true }, { workers: 1, rowsFile })) as [SimulatedRun, SimulatedRun];
+  assert.match(String(one.result), /ENOENT.*no\/such\/folder\/rows\.csv/);
+  assert.is(one.series, '');
+  assert.is(resultOf(two).ios, 500);
 });
 
 test('a signal ends all runs', async () => {

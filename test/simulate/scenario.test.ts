@@ -6,6 +6,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { LINK_PROFILES, STORAGE_PROFILES } from '../../bindings/path/model/profiles.ts';
 import { parseScenarios, ScenarioError } from '../../src/simulate/read-scenario.ts';
+import { tryScenarios } from '../../src/simulate/try-scenario.ts';
 import { parseBytes, parseDuration } from '../../src/simulate/units.ts';
 import { runScenario } from '../support/simulated-runs.ts';
 import { repositoryFolder } from '../support/skip.ts';
@@ -82,6 +83,91 @@ const CASES: readonly (readonly [change: [from: string, to: string], expected: s
   [['map: {', 'variants: [{ name: v, elevator: 7 }]\nmap: {'], 'x.yaml:10: elevator: expected a text, got a number'],
   [['map: {', 'variants: [{ elevator: none }]\nmap: {'], 'x.yaml:10: variants[1]: expected fields, and a name'],
   [['  a: {', '  a: ['], 'x.yaml:8'],
+  [['nvme-970pro', 'nvme-980'], 'x.yaml:6: storage.ssd.model: no model "nvme-980": expected one of atlas-10k'],
+  [['fc-16g', 'fc-17g'], 'x.yaml:8: paths.a.link: no link "fc-17g": expected one of direct, fc-8g'],
+  [['like: iscsi-10g', 'like: pigeon'], 'x.yaml:9: paths.b.link.like: no link "pigeon": expected one of direct'],
+  [['latency_us: 70', 'latency_ms: 70'], 'x.yaml:9: paths.b.link: unknown field "latency_ms": expected one of like'],
+  [['latency_us: 70', 'latency_us: .inf'], 'x.yaml:9: paths.b.link.latency_us: expected a number, got Infinity'],
+  [['latency_us: 70', 'latency_us: .nan'], 'x.yaml:9: paths.b.link.latency_us: expected a number, got NaN'],
+  [['latency_us: 70', 'MBps: 1.0e-300'], 'x.yaml:9: paths.b.link.MBps: expected megabytes a second, or 0'],
+  [['{ like: iscsi-10g, latency_us: 70 }', '7'], 'x.yaml:9: paths.b.link: expected a group of fields, got a number'],
+  [
+    ['size: 64G', 'size: 64G, set: { readUs: fast }'],
+    'x.yaml:6: storage.ssd.set.readUs: expected a number, 0 to 1000000000, got "fast"',
+  ],
+  [['size: 64G', 'size: 64G, set: { rpm: 7200 }'], 'x.yaml:6: storage.ssd.set.rpm: no such figure: expected one of channels'],
+  [['size: 64G', 'size: 64G, set: { channels: 0 }'], 'set.channels: expected a whole number, 1 to 1024, got 0'],
+  [['size: 64G', 'size: 64G, set: { linkMBps: 0 }'], 'set.linkMBps: expected a number, 0.001 to'],
+  [
+    ['size: 64G', 'size: 64G, set: { pageBytes: 512, writeBufferBytes: 1099511627776 }'],
+    'set.writeBufferBytes: expected at most 16777216 pages',
+  ],
+  [['size: 64G', 'size: 64G, set: { collection: 3 }'], 'set.collection: expected fields such as pagesMovedPerWrite'],
+  [
+    ['nvme-970pro, size', 'nearline-7200, set: { commandQueue: 0 }, size'],
+    'set.commandQueue: expected a whole number, 1 to 256, got 0',
+  ],
+  [['nvme-970pro, size', 'nearline-7200, set: { rpm: 0 }, size'], 'set.rpm: expected a number, 1 to'],
+  [['nvme-970pro, size', 'nearline-7200, set: { zones: [] }, size'], 'set.zones: expected a list of zones'],
+  [
+    ['nvme-970pro, size', 'nearline-7200, set: { zones: [{ cylinders: 7 }] }, size'],
+    'set.zones[1].sectorsPerTrack: expected a whole number',
+  ],
+  [
+    ['nvme-970pro, size', 'nearline-7200, set: { seek: { points: [[9, 1], [3, 2]] } }, size'],
+    'set.seek: expected points, [cylinders, ms]',
+  ],
+  [
+    ['nvme-970pro, size', 'nearline-7200, set: { overheadMs: { write: -1 } }, size'],
+    'set.overheadMs.write: expected a number, 0 to',
+  ],
+  [
+    ['map: {', 'elevator: bfq\nmap: {'],
+    'x.yaml:10: elevator: no elevator "bfq": expected one of mq-deadline, kyber, scan, none',
+  ],
+  [['map: {', 'checker: { polling_interval: 0s }\nmap: {'], 'x.yaml:10: checker.polling_interval: expected a time above 0'],
+  [['map: {', 'checker: { failback: soon }\nmap: {'], 'checker.failback: expected manual, immediate or seconds'],
+  [['map: {', 'bin: 1us\nmap: {'], 'x.yaml:10: bin: expected a time of at least 1ms'],
+  [['map: {', 'end: 0s\nmap: {'], 'x.yaml:10: end: expected a time above 0'],
+  [['runtime: 1s', 'runtime: 0s'], 'x.yaml:4: load[1].runtime: expected a time above 0'],
+  [['runtime: 1s', 'rate_iops: 0'], 'x.yaml:4: load[1].rate_iops: expected at least 0.001, got 0'],
+  [['runtime: 1s', 'random_distribution: pareto:0.0'], 'load[1].random_distribution: expected pareto:H with H above 0'],
+  [['runtime: 1s', 'device: other'], 'x.yaml:4: load[1].device: no device "other": expected one of mp'],
+  [['rw: randread', 'trace: 7'], 'x.yaml:3: load[1].trace: expected a text, got a number'],
+  [['rw: randread', 'trace: x\n  scale: 0'], 'x.yaml:4: load[1].scale: expected at least 0.000001, got 0'],
+  [['  rw: randread\n  runtime: 1s', '  7'], 'x.yaml:2: load[1]: expected a load: "trace: FILE" or a job such as'],
+  [
+    ['map: {', 'script: [{ at: 1s, do: up, path: a, for: 2s }]\nmap: {'],
+    'script[1].for: is nothing for "up": expected only path',
+  ],
+  [
+    ['map: {', 'script: [{ at: 1s, do: down, path: a, rate: 1 }]\nmap: {'],
+    'script[1].rate: is nothing for "down": expected only path, for',
+  ],
+  [
+    ['map: {', 'script: [{ at: 1s, do: flap, path: a, value: 0s, for: 1s }]\nmap: {'],
+    'script[1].value: expected a time above 0',
+  ],
+  [
+    ['map: {', 'script: [{ at: 1s, do: reboot, storage: ssd, controller: 0, for: 1s }]\nmap: {'],
+    'script[1].storage: "ssd" has no controllers',
+  ],
+  [
+    ['map: {', 'script: [{ when: { ios: 3, failed: a }, do: down, path: a }]\nmap: {'],
+    'script[1].when: expected one of "ios", "failed"',
+  ],
+  [
+    ['map: {', 'script: [{ when: { failed: z }, do: down, path: a }]\nmap: {'],
+    'script[1].when.failed: no path "z": expected one of a, b',
+  ],
+  [
+    ['map: {', 'script: [{ at: 1s, do: errors, path: a, rate: 1, status: sad }]\nmap: {'],
+    'script[1].status: expected one of medium',
+  ],
+  [
+    ['map: { selector: service-time }', "devices: [{ name: a, table: '0 8 zero' }, { name: a, table: '0 8 zero' }]"],
+    'devices[2].name: the name "a" is there twice',
+  ],
 ];
 
 for (const [[from, to], expected] of CASES) {
@@ -116,29 +202,63 @@ test('variants change what they name, field by field, and null takes a field awa
   );
 });
 
-async function failureOf(change: readonly [string, string]): Promise<string> {
-  const [{ scenario }] = parseScenarios(GOOD.replace(...change), 'x.yaml') as [ReturnType<typeof parseScenarios>[0]];
-  return runScenario(scenario).then(
-    () => 'no error',
-    (error: Error) => error.message,
-  );
+/** What `tryScenarios` says of the good scenario with a change. */
+async function triedErrorsOf(change: readonly [from: string, to: string]): Promise<string> {
+  const text = GOOD.replace(...change);
+  assert.is.not(text, GOOD);
+  try {
+    await tryScenarios(parseScenarios(text, 'x.yaml'));
+  } catch (error) {
+    assert.instance(error, ScenarioError);
+    return (error as ScenarioError).lines.join('\n');
+  }
+  return 'no error';
 }
 
-test('what only the library knows is told when the run begins', async () => {
-  const cases: readonly (readonly [readonly [string, string], RegExp])[] = [
-    [['nvme-970pro', 'nvme-980'], /storage ssd: no model "nvme-980": expected one of atlas-10k/],
-    [['fc-16g', 'fc-17g'], /expected one of direct, fc-8g/],
-    [['like: iscsi-10g', 'like: carrier-pigeon'], /path b: no link "carrier-pigeon"/],
-    [['service-time', 'dice'], /unknown path selector type/],
-    [['size: 64G', 'size: 64G, set: { readUs: fast }'], /set: readUs is "fast": expected a number from 0 on/],
-    [
-      ['nvme-970pro, size', 'nearline-7200, set: { commandQueue: 0 }, size'],
-      /set: commandQueue is 0: expected a whole number, 1 to 256/,
-    ],
-    [['size: 64G', 'size: 64G, set: { rpm: 7200 }'], /set: no figure "rpm": expected one of channels/],
-    [['map: {', 'elevator: bfq\nmap: {'], /bfq/],
-  ];
-  for (const [change, expected] of cases) assert.match(await failureOf(change), expected);
+const TRIED: readonly (readonly [change: readonly [string, string], expected: string])[] = [
+  [['service-time', 'dice'], 'x.yaml:10: map: '],
+  [['map: { selector: service-time }', "table: '0 * striped 2 x /dev/a 0 /dev/b 0'"], 'x.yaml:10: table: '],
+  [['map: { selector: service-time }', "devices: [{ name: a, table: '0 8 nothing' }]"], 'x.yaml:10: devices[1].table: '],
+  [['map: {', 'queue: { nr_requests: many }\nmap: {'], 'x.yaml:10: queue.nr_requests: '],
+  [['map: {', 'queue: { nr_reqs: 7 }\nmap: {'], 'x.yaml:10: queue.nr_reqs: '],
+  [['fc-16g }', 'fc-16g, queue: { max_sectors_kb: -1 } }'], 'x.yaml:8: paths.a.queue.max_sectors_kb: '],
+  [['fc-16g }', 'fc-16g, options: { colour: red } }'], 'x.yaml:8: paths.a.options: '],
+  [['rw: randread', 'rw: randread\n  bs: 513'], 'x.yaml:4: load[1].bs: '],
+  [['rw: randread', 'rw: randread\n  size: 1k'], 'x.yaml:4: load[1].size: '],
+  // nothing of the machine
+  ...['/etc/hostname', 'mem:a?size=1M', 'file:/etc/hostname', 'null:1M'].map(
+    (word) =>
+      [
+        ['map: { selector: service-time }', `table: '0 8 linear ${word} 0'`],
+        'a simulation opens nothing of the machine: expected one of /dev/a, /dev/b, or a device above',
+      ] as const,
+  ),
+];
+
+for (const [change, expected] of TRIED) {
+  test(`told before a run, of ${change[1].trim()}`, async () => {
+    const errors = await triedErrorsOf(change);
+    assert.ok(errors.includes(expected), `${expected}\n${errors}`);
+  });
+}
+
+test('mistakes of several variants are told at once, each where it stands', async () => {
+  const errors = await triedErrorsOf([
+    'map: {',
+    `variants:
+  - { name: right }
+  - { name: wrong, map: { selector: dice } }
+  - { name: too, queue: { nr_reqs: 1 } }
+map: {`,
+  ]);
+  assert.match(errors, /^x\.yaml:12: map: .*\nx\.yaml:13: queue\.nr_reqs: .*$/);
+});
+
+test('words of sim: in a table are opened, and no thread is begun for a path', async () => {
+  assert.is(
+    await triedErrorsOf(['map: { selector: service-time }', "table: '0 * linear sim:x?size=1M&model=instant 0'"]),
+    'no error',
+  );
 });
 
 test('the scenario of the guide runs, and the guide names every model and link', async () => {
