@@ -3,7 +3,7 @@
 
 import { Readable } from 'node:stream';
 import { openTrace } from '../trace/open.ts';
-import { BATCH_RECORDS, OPERATION_READ, OPERATION_WRITE, RECORD_BYTES, RecordBatch } from '../trace/records.ts';
+import { BATCH_RECORDS, OPERATION_READ, OPERATION_WRITE, RecordBatch } from '../trace/records.ts';
 import { findTarget } from '../trace/writer/registry.ts';
 import { CheckedWriter } from '../trace/writer/writer.ts';
 import type { BenchContext, Result } from './bench.ts';
@@ -12,7 +12,7 @@ import { createRandom } from './places.ts';
 
 const PIECE_BYTES = 1 << 20;
 
-/** `read.blktrace` in records a second, `read.text` in lines a second (the slowest of three text formats), bytes of a resident record. */
+/** `read.blktrace` in records a second, `read.text` in lines a second (the slowest of three text formats). */
 export async function measureTraceReading(context: BenchContext): Promise<Result[]> {
   const records = context.isQuick ? 50_000 : 1_000_000;
   const binary = traceOf('blktrace', records);
@@ -29,7 +29,6 @@ export async function measureTraceReading(context: BenchContext): Promise<Result
     { name: 'read.blktrace', value: repetitions.median('read.blktrace'), unit: 'records/s', reach: { atLeast: 5e6 } },
     { name: 'read.text', value: repetitions.median('read.text'), unit: 'lines/s', reach: { atLeast: 1e6 } },
     ...texts.map(({ format }) => ({ name: `read.text.${format}`, value: repetitions.median(format), unit: 'lines/s' })),
-    { name: 'memory.resident-io', value: RECORD_BYTES, unit: 'bytes', reach: { atMost: 64 } },
   ];
 }
 

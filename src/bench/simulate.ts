@@ -10,7 +10,8 @@ import { type RunName, runCampaign } from '../simulate/campaign.ts';
 import { execute } from '../simulate/execute.ts';
 import { type NamedScenario, parseScenarios } from '../simulate/read-scenario.ts';
 import type { Scenario } from '../simulate/scenario.ts';
-import { SharedShelf, type ShelvedTrace, shelfOf, shelveTraces } from '../simulate/trace-shelf.ts';
+import { ShelvedTraces, shelfOf } from '../simulate/shelve-traces.ts';
+import { type SharedBatch, SharedShelf, type ShelvedTrace } from '../simulate/trace-shelf.ts';
 import { RecordBatch } from '../trace/records.ts';
 import type { BenchContext, Result } from './bench.ts';
 import { Repetitions } from './median.ts';
@@ -55,7 +56,7 @@ export async function benchSimulate(context: BenchContext): Promise<Result[]> {
   const isSynthetic = file === undefined || !existsSync(file);
   const name = isSynthetic ? SYNTHETIC : file;
   context.say(isSynthetic ? 'simulate: no wsrch-small trace here, a synthetic one instead' : 'simulate: reading wsrch-small');
-  const traces = isSynthetic ? [syntheticTrace()] : await shelveTraces([scenarioOf(name)], '/', context.signal);
+  const traces = isSynthetic ? [syntheticTrace()] : await tracesOf(name, context.signal);
   const scenario = scenarioOf(name, {}, context.isQuick ? 2 : 40);
   const repetitions = await Repetitions.run(context, 'simulate', context.isQuick ? 1 : 5, async () => ({
     ssd2: await rateOf(scenario, traces),
@@ -64,17 +65,14 @@ export async function benchSimulate(context: BenchContext): Promise<Result[]> {
   const ratio = await workersRatio(context, scenario, traces);
   const reading = await measureTraceReading(context);
   const records = recordsOf(traces);
-  const bytes = traces.reduce(
-    (sum, { batches = [] }) => sum + batches.reduce((all, { memory }) => all + memory.byteLength, 0),
-    0,
-  );
+  const bytes = traces.flatMap(batchesOf).reduce((sum, { memory }) => sum + memory.byteLength, 0);
   return [
     { name: 'simulate.wsrch.ssd2', value: repetitions.median('ssd2'), unit: 'I/Os/s', reach: { atLeast: 700_000 } },
     ...(isSynthetic ? [{ name: 'simulate.wsrch.synthetic', value: 1, unit: 'trace' }] : []),
     { name: 'simulate.min', value: slowest, unit: 'I/Os/s', reach: { atLeast: 110_000 } },
     { name: 'simulate.workers2.ratio', value: ratio, unit: 'ratio', reach: { atLeast: 1.8 } },
+    ...reading,
     // what the shelf really takes, padding included, not what a record should
-    ...reading.filter(({ name }) => name !== 'memory.resident-io'),
     { name: 'memory.resident-io', value: bytes / records, unit: 'bytes', reach: { atMost: 64 } },
   ];
 }
@@ -99,8 +97,19 @@ const MODELS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   },
 };
 
+/** All in memory: what is measured is not how fast files are read. */
+async function tracesOf(name: string, signal: AbortSignal): Promise<readonly ShelvedTrace[]> {
+  const residentRecordsMax = Number.POSITIVE_INFINITY;
+  const { traces } = await ShelvedTraces.read([scenarioOf(name)], { folder: '/', signal, residentRecordsMax });
+  return traces;
+}
+
+function batchesOf({ records }: ShelvedTrace): readonly SharedBatch[] {
+  return typeof records === 'string' ? [] : records;
+}
+
 function recordsOf(traces: readonly ShelvedTrace[]): number {
-  return traces.reduce((sum, { batches = [] }) => sum + batches.reduce((all, { count }) => all + count, 0), 0);
+  return traces.flatMap(batchesOf).reduce((sum, { count }) => sum + count, 0);
 }
 
 /** The slowest of all traces on all models, the first of them for warming up not counted. */
@@ -113,7 +122,7 @@ async function slowestOf(
   const others = folder === undefined ? [] : OTHERS.map((one) => join(folder, one)).filter((one) => existsSync(one));
   let slowest = Number.POSITIVE_INFINITY;
   for (const trace of [wsrch, ...(context.isQuick ? [] : others)]) {
-    const traces = trace === wsrch ? known : await shelveTraces([scenarioOf(trace)], '/', context.signal);
+    const traces = trace === wsrch ? known : await tracesOf(trace, context.signal);
     for (const [model, changes] of Object.entries(MODELS)) {
       context.signal.throwIfAborted();
       const repeat = context.isQuick ? 1 : Math.ceil(SLOWEST_IOS / Math.min(SLOWEST_IOS, recordsOf(traces)));

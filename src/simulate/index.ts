@@ -9,7 +9,7 @@ import { RqdmError } from '../../bindings/index.ts';
 import { RUNS_MAX, type RunName, runCampaign, workersDefault } from './campaign.ts';
 import { type NamedScenario, parseScenarios, readScenarios } from './read-scenario.ts';
 import type { RunResult } from './result.ts';
-import { shelveTraces } from './trace-shelf.ts';
+import { ShelvedTraces } from './shelve-traces.ts';
 import { tryScenarios } from './try-scenario.ts';
 
 export type { RunName } from './campaign.ts';
@@ -65,10 +65,9 @@ export async function simulate(scenario: string | object, options: SimulateOptio
   }
   await tryScenarios(scenarios, signal);
   const folder = options.folder ?? (typeof scenario === 'string' ? dirname(scenario) : '.');
-  const traces = await shelveTraces(
+  using shelved = await ShelvedTraces.read(
     scenarios.map((named) => named.scenario),
-    folder,
-    signal,
+    { folder, signal },
   );
   const ended = new Map<string, SimulatedRun>();
   const all = await runCampaign({
@@ -76,7 +75,7 @@ export async function simulate(scenario: string | object, options: SimulateOptio
     scenarios,
     seeds,
     workers,
-    traces,
+    traces: shelved.traces,
     signal,
     rowsFile: (run) => options.rowsFile?.(run),
     ended: (run, output) => {

@@ -16,7 +16,7 @@
 /** Bytes of one record in memory and in rqdm's own trace. */
 export const RECORD_BYTES = 36;
 
-/** Records in a full batch: a power of two, so that record i of a resident trace is found by shifting. */
+/** Records in a full batch: a power of two, so that record i of a trace is found by shifting. */
 export const BATCH_RECORDS = 8192;
 
 export const OPERATION_READ = 0;

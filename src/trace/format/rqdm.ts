@@ -1,5 +1,5 @@
 // rqdm's own trace: the columns of records.ts in a file, made to be read in place. Little-endian; offsets and lengths in bytes; every block begins
-// at a multiple of 8, so that a column can be used where it lies, in memory that threads share (resident.ts).
+// at a multiple of 8, so that a column can be used where it lies, in memory that threads share.
 //
 //   file header   32 bytes  magic `rqdmtrce`@0, version u32@8 (1), flags u32@12 (1: there are times), seconds since 1970 when it began
 //                           f64@16 (NaN: not known), zeros@24
