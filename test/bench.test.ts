@@ -62,6 +62,7 @@ benches('simulate tells I/Os a second, of two workers over one, how fast traces 
     'simulate.min',
     'simulate.workers2.ratio',
     'read.blktrace',
+    'read.blktrace.completions',
     'read.text',
     'memory.resident-io',
   ]);
