@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { realpath, rename, rm, stat } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { TraceError } from './errors.ts';
@@ -28,33 +28,46 @@ export interface Written {
   readonly losses: readonly string[];
 }
 
-/** Writes all batches. A file that could not be completed is removed. Rejects with TraceError. */
+/**
+ * Writes all batches. A file appears under its name when it is complete: until then one that is there stays as it is, and it may be
+ * the very trace that is read. Rejects with TraceError.
+ */
 export async function writeTrace(batches: Batches, options: OutputOptions): Promise<Written> {
-  const isPipe = options.output === '-';
-  const stream: Writable = isPipe ? process.stdout : createWriteStream(options.output, { flags: 'w' });
-  if (!isPipe) await opened(stream, options.output);
+  const { output } = options;
+  if (output === '-') return pump(batches, process.stdout, options);
+  const target = await targetOf(output);
+  const stream = createWriteStream(target.draft, { flags: target.isDraft ? 'wx' : 'w', mode: target.mode });
+  stream.on('error', () => undefined); // seen at the next write, or at the end
   try {
+    await once(stream, 'open');
     const written = await pump(batches, stream, options);
-    if (!isPipe) {
-      stream.end();
-      await finished(stream);
-    }
+    stream.end();
+    await finished(stream);
+    if (target.isDraft) await rename(target.draft, target.file);
     return written;
   } catch (error) {
-    if (!isPipe) {
-      stream.destroy();
-      await rm(options.output, { force: true });
-    }
-    throw error;
+    stream.destroy();
+    if (target.isDraft) await rm(target.draft, { force: true });
+    if (error instanceof TraceError || (error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    throw new TraceError(`${output}: ${(error as Error).message}`, { cause: error });
   }
 }
 
-async function opened(stream: Writable, file: string): Promise<void> {
-  try {
-    await once(stream, 'open');
-  } catch (error) {
-    throw new TraceError(`${file}: ${(error as Error).message}`, { cause: error });
-  }
+interface Target {
+  readonly file: string;
+  /** Where it is written. */
+  readonly draft: string;
+  readonly isDraft: boolean;
+  readonly mode: number;
+}
+
+/** A file is written beside its place; a device, a pipe or a socket has no place but its own. */
+async function targetOf(output: string): Promise<Target> {
+  const found = await stat(output).catch(() => undefined);
+  if (found !== undefined && !found.isFile()) return { file: output, draft: output, isDraft: false, mode: 0o666 };
+  // through a link to what it names
+  const file = found === undefined ? output : await realpath(output);
+  return { file, draft: `${file}.${process.pid}.draft`, isDraft: true, mode: found?.mode ?? 0o666 };
 }
 
 async function pump(batches: Batches, stream: Writable, options: OutputOptions): Promise<Written> {
@@ -74,5 +87,7 @@ async function pump(batches: Batches, stream: Writable, options: OutputOptions):
 }
 
 async function put(stream: Writable, bytes: Buffer): Promise<void> {
+  // it may have failed while nobody waited for it
+  if (stream.errored) throw stream.errored;
   if (bytes.length > 0 && !stream.write(bytes)) await once(stream, 'drain');
 }

@@ -7,6 +7,10 @@ import { createGunzip } from 'node:zlib';
 import { TraceError } from './errors.ts';
 
 const CHUNK_BYTES = 1 << 20;
+/** UTF-8's byte-order mark, and how far is looked whether a text follows. */
+const MARK: readonly number[] = [0xef, 0xbb, 0xbf];
+const LOOK_BYTES = 64;
+const EMPTY: Buffer = Buffer.alloc(0);
 
 /** Archives that are not read here, by their first bytes, with what unpacks them. */
 const FOREIGN: readonly (readonly [string, readonly number[], string])[] = [
@@ -20,7 +24,7 @@ export class ByteSource {
   readonly name: string;
   readonly #streams: Readable[];
   readonly #chunks: AsyncIterator<Buffer>;
-  #chunk: Buffer = Buffer.alloc(0);
+  #chunk: Buffer = EMPTY;
   #isEnd = false;
 
   private constructor(name: string, streams: Readable[], chunks: AsyncIterator<Buffer>) {
@@ -43,11 +47,25 @@ export class ByteSource {
       const source = new ByteSource(name, [raw], chunks);
       source.#chunk = first;
       source.#isEnd = first.length === 0;
+      await source.#skipMark();
       return source;
     }
     const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
     void feed(gunzip, first, chunks);
-    return new ByteSource(name, [raw, gunzip], gunzip[Symbol.asyncIterator]() as AsyncIterator<Buffer>);
+    const source = new ByteSource(name, [raw, gunzip], gunzip[Symbol.asyncIterator]() as AsyncIterator<Buffer>);
+    await source.#skipMark();
+    return source;
+  }
+
+  /** A text may begin with a byte-order mark, which is no part of its first line. Bytes of binary formats are not text. */
+  async #skipMark(): Promise<void> {
+    let first = this.#chunk;
+    while (!this.#isEnd && first.length < LOOK_BYTES) {
+      await this.#next();
+      if (!this.#isEnd) first = Buffer.concat([first, this.#chunk]);
+    }
+    const isMarked = MARK.every((byte, i) => first[i] === byte) && !first.subarray(0, LOOK_BYTES).includes(0);
+    this.#chunk = isMarked ? first.subarray(MARK.length) : first;
   }
 
   /** Puts the next bytes at `from` and after it; how many, 0 at the end only. */
@@ -69,8 +87,8 @@ export class ByteSource {
     } catch (error) {
       throw unreadable(this.name, error);
     }
-    if (result.done) this.#isEnd = true;
-    else this.#chunk = asBuffer(result.value);
+    this.#isEnd = result.done === true;
+    this.#chunk = result.done ? EMPTY : asBuffer(result.value);
   }
 
   close(): void {

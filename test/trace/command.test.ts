@@ -1,8 +1,9 @@
 // `rqdm trace` as a user runs it, in pipes.
 
 import { spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { TraceSummary } from '../../src/trace/summary.ts';
@@ -41,6 +42,50 @@ async function summaryOf(words: readonly string[], input?: Buffer): Promise<Trac
   assert.is(status, 0, errors);
   return JSON.parse(output.toString()) as TraceSummary;
 }
+
+test('a text with a byte-order mark is read, packed or not; bytes that only look like one are not skipped', async () => {
+  const marked = Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), lines(100)]);
+  for (const input of [marked, gzipSync(marked)]) {
+    const { format, records, skipped } = await summaryOf([], input);
+    assert.equal([format, records, skipped], ['mqsim', 100, 0]);
+  }
+  const record = Buffer.alloc(24);
+  record.writeUInt32LE(0x10bfbbef, 0);
+  record.writeUInt32LE(4096, 12);
+  const { records } = await summaryOf(['--format', 'oracle-general', '--op', 'read'], Buffer.concat([record, record, record]));
+  assert.is(records, 3);
+});
+
+test('a conversion may write over the trace that it reads, and one that fails leaves what was there', async () => {
+  using folder = new TemporaryFolder();
+  // far more than is read at once
+  const file = folder.file('a.trace', lines(200_000));
+  chmodSync(file, 0o640);
+  const link = join(folder.path, 'link');
+  symlinkSync('a.trace', link);
+  assert.is((await rqdm(['convert', '--to', 'spc', file, link])).status, 0);
+  assert.equal([readFileSync(file, 'utf8').split('\n').length, statSync(file).mode & 0o777], [200_001, 0o640]);
+  const before = readFileSync(file);
+  const failed = await rqdm(['convert', '--to', 'rqdm', '--format', 'mqsim', file, file]);
+  assert.is(failed.status, 1);
+  assert.is(Buffer.compare(readFileSync(file), before), 0);
+  assert.equal(readdirSync(folder.path).sort(), ['a.trace', 'link']);
+});
+
+test('what cannot be written is told with its name; a device is never removed', async () => {
+  using folder = new TemporaryFolder();
+  const file = folder.file('a.trace', lines(100_000));
+  for (const [output, reason] of [
+    ['/dev/full', 'ENOSPC'],
+    [join(folder.path, 'no', 'x'), 'ENOENT'],
+    [folder.path, 'EISDIR'],
+  ] as const) {
+    const { status, errors } = await rqdm(['convert', '--to', 'spc', file, output]);
+    assert.is(status, 1);
+    assert.match(errors, new RegExp(`^rqdm: ${output}: ${reason}`));
+  }
+  assert.ok(statSync('/dev/full').isCharacterDevice());
+});
 
 test('info says counts, bytes, span and what was left out', async () => {
   const found = await summaryOf(['--skip-at-most', '0.5'], Buffer.concat([lines(100), Buffer.from('7 x\n')]));
