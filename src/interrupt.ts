@@ -21,6 +21,17 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
   }
 }
 
+/** Ctrl-C ends the process at once, but as an end and not as a death: what is to be removed at an exit is removed. */
+export function exitOnSignals(): Disposable {
+  const exit = (): never => process.exit(INTERRUPTED_STATUS);
+  for (const name of SIGNALS) process.on(name, exit);
+  return {
+    [Symbol.dispose]() {
+      for (const name of SIGNALS) process.off(name, exit);
+    },
+  };
+}
+
 export function isInterruption(error: unknown): boolean {
   return error instanceof Error && error.name === 'AbortError';
 }

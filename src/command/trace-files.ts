@@ -1,6 +1,7 @@
 // `rqdm trace info|convert|head|slice|mix|scale|formats`: recorded traces in files and pipes.
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { exitOnSignals } from '../interrupt.ts';
 import { TraceError } from '../trace/errors.ts';
 import { FORMATS } from '../trace/format/registry.ts';
 import { openTrace, type TraceOptions } from '../trace/open.ts';
@@ -134,6 +135,7 @@ async function pass(
 ): Promise<void> {
   const target = findTarget(options.to);
   refuseTerminal(output, options.to);
+  using _signals = exitOnSignals();
   const trace = await openInput(input, options);
   try {
     const batches = options.sort ? sorted(trace) : trace;
@@ -263,6 +265,7 @@ async function mixTraces(inputs: string[], options: MixOptions): Promise<void> {
   const offsets = options.offset ?? [];
   if (offsets.length > inputs.length) throw new TraceError(`${offsets.length} offsets for ${inputs.length} traces`);
   const traces: Trace[] = [];
+  using _signals = exitOnSignals();
   try {
     for (const input of inputs) traces.push(await openInput(input, options));
     await writeMix(traces, target, options);

@@ -1,8 +1,8 @@
 // Traces into files and pipes.
 
 import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
-import { realpath, rename, rm, stat } from 'node:fs/promises';
+import { createWriteStream, rmSync } from 'node:fs';
+import { realpath, rename, stat } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { TraceError } from './errors.ts';
@@ -36,7 +36,11 @@ export async function writeTrace(batches: Batches, options: OutputOptions): Prom
   const { output } = options;
   if (output === '-') return pump(batches, process.stdout, options);
   const target = await targetOf(output);
+  const removeDraft = (): void => {
+    if (target.isDraft) rmSync(target.draft, { force: true });
+  };
   const stream = createWriteStream(target.draft, { flags: target.isDraft ? 'wx' : 'w', mode: target.mode });
+  process.on('exit', removeDraft);
   stream.on('error', () => undefined); // seen at the next write, or at the end
   try {
     await once(stream, 'open');
@@ -47,9 +51,11 @@ export async function writeTrace(batches: Batches, options: OutputOptions): Prom
     return written;
   } catch (error) {
     stream.destroy();
-    if (target.isDraft) await rm(target.draft, { force: true });
+    removeDraft();
     if (error instanceof TraceError || (error as NodeJS.ErrnoException).syscall === undefined) throw error;
     throw new TraceError(`${output}: ${(error as Error).message}`, { cause: error });
+  } finally {
+    process.off('exit', removeDraft);
   }
 }
 

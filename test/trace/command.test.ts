@@ -1,6 +1,7 @@
 // `rqdm trace` as a user runs it, in pipes.
 
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -70,6 +71,20 @@ test('a conversion may write over the trace that it reads, and one that fails le
   assert.is(failed.status, 1);
   assert.is(Buffer.compare(readFileSync(file), before), 0);
   assert.equal(readdirSync(folder.path).sort(), ['a.trace', 'link']);
+});
+
+test('Ctrl-C in the middle of a conversion leaves nothing behind', async () => {
+  using folder = new TemporaryFolder();
+  const program = join(repositoryFolder(), 'build', 'src', 'cli.js');
+  const child = spawn(process.execPath, [program, 'trace', 'convert', '--to', 'spc', '-', join(folder.path, 'out')]);
+  child.stdin.on('error', () => undefined); // it ends with bytes unread
+  child.stdin.write(lines(100_000));
+  // as far as its first bytes, and then its input stays open
+  while (readdirSync(folder.path).length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  child.kill('SIGINT');
+  const [status] = await once(child, 'close');
+  assert.is(status, 130);
+  assert.equal(readdirSync(folder.path), []);
 });
 
 test('what cannot be written is told with its name; a device is never removed', async () => {
