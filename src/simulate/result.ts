@@ -51,7 +51,9 @@ export interface DeviceResult {
   readonly type: string;
   readonly table: string;
   readonly bios: number;
+  /** Dispatched; one that came back and went again counts again. */
   readonly requests: number;
+  /** Each request once. */
   readonly biosPerRequest: number;
   readonly meanRequestBytes: number;
   readonly merges: DeviceStats['merges'];
@@ -73,6 +75,7 @@ export interface RunResult {
   readonly ios: number;
   /** Of ends, over the time from the first arrival to the last end. */
   readonly iops: number;
+  /** Of what was read and written well; discards move nothing. */
   readonly MBps: number;
   readonly spanSeconds: number;
   readonly wrapped: number;
@@ -121,7 +124,7 @@ export function resultOf(
   const lastNs = Math.max(callers.lastEndNs, run.lastArrivalNs);
   const spanSeconds = Math.max(0, lastNs - BEGIN_NS) / 1e9;
   const all = callers.waited.reduce((sum, one) => sum.merge(one), new LogHistogram());
-  const bytes = callers.bytes.reduce((sum, one) => sum + one, 0);
+  const [readBytes = 0, writeBytes = 0] = callers.bytes;
   const paths = run.paths.map((path) => pathResult(run, path, spanSeconds));
   return {
     schema: RESULT_SCHEMA,
@@ -129,7 +132,7 @@ export function resultOf(
     traces,
     ios: callers.ios,
     iops: per(callers.ios, spanSeconds),
-    MBps: per(bytes / 1e6, spanSeconds),
+    MBps: per((readBytes + writeBytes) / 1e6, spanSeconds),
     spanSeconds,
     wrapped: run.feeders.reduce((sum, { wrapped }) => sum + wrapped, 0),
     callers: {
@@ -201,7 +204,7 @@ function deviceResult(name: string, type: string, table: string, stats: DeviceSt
     table,
     bios: stats.bios,
     requests: stats.requests,
-    biosPerRequest: per(stats.bios, stats.requests),
+    biosPerRequest: per(stats.bios, stats.requests - stats.requeues - stats.delayedRequeues),
     meanRequestBytes: stats.meanRequestBytes,
     merges: stats.merges,
     splits: stats.splits,

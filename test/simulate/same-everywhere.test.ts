@@ -20,7 +20,7 @@ const SCENARIOS: Readonly<Record<string, [fields: Readonly<Record<string, unknow
       checker: { polling_interval: '100ms', failback: 'immediate' },
       script: [{ at: '200ms', path: 'a', do: 'down', for: '300ms' }],
     },
-    'f8e6bd21d977feea',
+    '902e0cfb7cd33b4b',
   ],
   'bio-based, pareto, errors': [
     {
@@ -29,7 +29,7 @@ const SCENARIOS: Readonly<Record<string, [fields: Readonly<Record<string, unknow
       map: { mapping: 'bio', selector: 'historical-service-time' },
       script: [{ at: '100ms', path: 'b', do: 'errors', status: 'transport', rate: 0.001 }],
     },
-    '2253a236d97679fd',
+    '8b216e3b82f56a72',
   ],
   'disk, zipf of one': [
     {
@@ -59,7 +59,7 @@ const SCENARIOS: Readonly<Record<string, [fields: Readonly<Record<string, unknow
       fast_io_fail_tmo: '20ms',
       script: [{ at: '300ms', storage: 'lun', controller: 0, do: 'reboot', for: '200ms' }],
     },
-    '2649beed627f13e2',
+    '35b8aab971f13692',
   ],
 };
 
