@@ -8,7 +8,7 @@ import { createProgress } from '../progress.ts';
 import { parseSeeds, type RunName, workersDefault } from '../simulate/campaign.ts';
 import { checkScenario, type NamedScenario, ScenarioError, simulate } from '../simulate/index.ts';
 import { readScenarios } from '../simulate/read-scenario.ts';
-import { type EndedRun, summaryCsv, textTable } from '../simulate/summary.ts';
+import { type EndedRun, summaryCsv, tableLines, textTable } from '../simulate/summary.ts';
 
 interface Options {
   readonly seeds: readonly number[];
@@ -115,7 +115,7 @@ function tell(runs: readonly EndedRun[], { out, json }: Options): void {
       result instanceof Error ? { variant, seed, failed: result.message } : result,
     );
     process.stdout.write(`${JSON.stringify({ schema: 1, results }, undefined, 1)}\n`);
-  } else process.stdout.write(textTable(runs));
+  } else process.stdout.write(`${textTable(runs)}${tableLines(runs)}`);
   for (const { variant, seed, result } of runs) {
     if (!(result instanceof Error)) continue;
     process.stderr.write(`rqdm: ${nameOf({ variant, seed })} failed: ${result.message.replace(/\s*\n\s*/g, ' ')}\n`);

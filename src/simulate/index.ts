@@ -18,7 +18,7 @@ export { LogHistogram } from './log-histogram.ts';
 export { type NamedScenario, ScenarioError } from './read-scenario.ts';
 export type { DeviceResult, PathResult, RunResult, Times, TraceFacts } from './result.ts';
 export type { Scenario } from './scenario.ts';
-export { summaryCsv, textTable } from './summary.ts';
+export { summaryCsv, tableLines, textTable } from './summary.ts';
 
 const SEED_MAX = 999_999_999;
 const WORKERS_MAX = 9999;

@@ -80,6 +80,19 @@ export function textTable(runs: readonly EndedRun[]): string {
   return `${table.toString()}\n`;
 }
 
+/** The tables that were simulated, to paste into `dmsetup create`, with other names of paths: a line for each variant. */
+export function tableLines(runs: readonly EndedRun[]): string {
+  const lines: string[] = [];
+  for (const variant of new Set(runs.map((run) => run.variant))) {
+    const good = runs.find((run) => run.variant === variant && !(run.result instanceof Error))?.result as RunResult | undefined;
+    for (const { name, table } of good?.devices ?? []) {
+      const who = [variant, (good?.devices.length ?? 0) > 1 ? name : ''].filter((part) => part !== '').join(' ');
+      for (const line of table.trim().split('\n')) lines.push(`${who === '' ? '' : `${who}: `}${line.trim()}\n`);
+    }
+  }
+  return lines.join('');
+}
+
 /** Bios over the I/Os that paths were given: both types of device say the same by it. */
 export function biosPerRequest({ devices, paths }: RunResult): number {
   const issued = paths.reduce((sum, { ios }) => sum + ios, 0);

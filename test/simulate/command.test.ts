@@ -68,6 +68,13 @@ test('a scenario gives a table, and files that do not depend on the number of wo
   assert.is(two.output, one.output);
   assert.match(one.output, /variant.*IOPS.*p99\.99/);
   assert.match(one.output, /request .*fail-over/);
+  const paths = '0 1 1 round-robin 0 2 1 /dev/a 1 /dev/b 1';
+  assert.ok(
+    one.output.endsWith(
+      `\nrequest: 0 8388608 multipath 0 ${paths}\nbio: 0 8388608 multipath 3 retain_attached_hw_handler queue_mode bio ${paths}\n`,
+    ),
+    one.output,
+  );
   const files = readdirSync(join(folder.path, 'out1')).sort();
   const expected = ['request', 'bio'].flatMap((variant) =>
     ['1', '2'].flatMap((seed) => ['json', 'paths.csv', 'rows.csv'].map((end) => `${variant}-seed${seed}.${end}`)),
