@@ -208,8 +208,8 @@ export class Core {
     return { events, next: head, lost: first - from };
   }
 
-  /** The same as columns: puts events since `from` of a device and of these kinds behind those that are in them. */
-  readTraceColumns(from: number, device: number, actions: number, columns: EventColumns): void {
+  /** The same as columns: puts events since `from` of a device, of the letters whose code is 1 in `wanted`, behind those that are in them. */
+  readTraceColumns(from: number, device: number, wanted: Uint8Array, columns: EventColumns): void {
     const head = this.header[HEADER_TRACE_HEAD] as number;
     const capacity = this.header[HEADER_TRACE_CAPACITY] as number;
     const first = Math.max(from, head - capacity);
@@ -223,12 +223,12 @@ export class Core {
       const word = at * 2;
       if (words[word + TRACE_DEVICE] !== device) continue;
       const kind = words[word + TRACE_KIND] as number;
-      if ((actions & (1 << (kind & 31))) === 0) continue;
+      if (wanted[kind & 0xff] !== 1) continue;
       columns.add(
         doubles[at] as number,
         doubles[at + 1] as number,
         words[word + TRACE_SECTORS] as number,
-        kind & 0xffff,
+        kind & 0xff,
         (kind >>> 16) & OPERATION_MASK,
         kind >>> (16 + TRACE_FLAGS_SHIFT),
       );

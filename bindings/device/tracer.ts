@@ -18,6 +18,8 @@ export interface TraceBatch {
 class ColumnListener {
   readonly device: number;
   readonly actions: number;
+  /** 1 at the codes of its letters: sets of actions do not tell `M` from `m`. */
+  readonly wanted: Uint8Array = new Uint8Array(256);
   /** What comes goes in here. */
   columns: EventColumns = new EventColumns();
   /** What the listener is told of while more may come. */
@@ -25,9 +27,10 @@ class ColumnListener {
   #isTelling = false;
   readonly #listen: (events: EventColumns) => void;
 
-  constructor(device: number, actions: number, listen: (events: EventColumns) => void) {
+  constructor(device: number, letters: string, listen: (events: EventColumns) => void) {
     this.device = device;
-    this.actions = actions;
+    this.actions = actionBits(letters);
+    for (const letter of letters) this.wanted[letter.charCodeAt(0)] = 1;
     this.#listen = listen;
   }
 
@@ -80,7 +83,10 @@ export class Tracer {
     const own = (batch: TraceBatch): void => listen(batch);
     this.#listeners.add(own);
     this.look();
-    return () => this.#listeners.delete(own);
+    return () => {
+      this.#listeners.delete(own);
+      this.look();
+    };
   }
 
   /**
@@ -94,11 +100,12 @@ export class Tracer {
       throw new RqdmError('ERR_RQDM_ARGUMENT', `events: ${found}: expected letters of ${LETTERS}`);
     }
     this.#assertRing();
-    const own = new ColumnListener(device, actionBits(letters), listen);
+    const own = new ColumnListener(device, letters, listen);
     this.#columnListeners = [...this.#columnListeners, own];
     this.look();
     return () => {
       this.#columnListeners = this.#columnListeners.filter((one) => one !== own);
+      this.look();
     };
   }
 
@@ -129,8 +136,8 @@ export class Tracer {
   drain(): void {
     const from = this.#next;
     if (this.#core.traceHead === from) return;
-    for (const { device, actions, columns } of this.#columnListeners) {
-      this.#core.readTraceColumns(from, device, actions, columns);
+    for (const { device, wanted, columns } of this.#columnListeners) {
+      this.#core.readTraceColumns(from, device, wanted, columns);
     }
     this.#next = this.#core.traceHead;
     if (!this.#hasObjects) return;

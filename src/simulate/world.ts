@@ -140,7 +140,7 @@ export class World {
         ports: paths.filter(({ settings }) => settings.controller === controller).map(({ node }) => node),
       })).filter(({ ports }) => ports.length > 0);
       const model = new ArrayModel({ groups, transitionMs: array.transition / 1e6 });
-      for (const { model: device, node, settings } of paths) {
+      for (const { model: device, node } of paths) {
         device.access = () => model.statusOf(node);
         const controllers = device.shared.array;
         if (controllers === undefined) continue;
@@ -148,7 +148,6 @@ export class World {
           const owner = paths.find((path) => model.stateOf(path.node) === 'active/optimized');
           return owner?.settings.controller ?? controllers.owner;
         };
-        void settings;
       }
       this.mapper.addArray(model);
       arrays.set(name, model);

@@ -54,7 +54,7 @@ OPERATIONS[DEVICE_FLUSH] = OPERATION_FLUSH;
 export interface Recorded {
   /** I/Os in the file. */
   readonly records: number;
-  /** I/Os that are missing from it: more came than the core's ring (`limits.traceRecords`) or the file could take. */
+  /** I/Os that the file could not take as fast as they came, and events that the core's ring (`limits.traceRecords`) had no room for. */
   readonly lost: number;
 }
 
@@ -108,7 +108,7 @@ export class TraceRecording implements AsyncDisposable {
     return this.#sink.total;
   }
 
-  /** Of them, those that will be missing from the file. */
+  /** As in what `stop` says. */
   get lost(): number {
     return this.#lost;
   }

@@ -98,6 +98,22 @@ test('a listener may do I/O: it is told of that afterwards, and of everything on
   assert.equal(sectors, [0, 1, 2, 3]);
 });
 
+test('letters that differ in their case alone are told apart', async () => {
+  await using mapper = new DeviceMapper({ mode: 'inline' });
+  const device = await mapper.openDevice(PATHS);
+  const told: Record<string, string> = { M: '', m: '' };
+  for (const letter of ['M', 'm']) {
+    device.traceColumns(letter, (events) => {
+      told[letter] += rowsOf(events)
+        .map(({ action }) => action)
+        .join('');
+    });
+  }
+  // the third closes the gap between the first two, which become one; the last goes to the back of the one before
+  await Promise.all([0, 16, 8, 64, 72].map((sector) => device.read(sector * 512, 4096)));
+  assert.equal(told, { M: 'M', m: 'm' });
+});
+
 test('many events in one turn come in full, however few the columns had room for', async () => {
   await using mapper = new DeviceMapper({ mode: 'inline' });
   const device = await mapper.openDevice(PATHS);
