@@ -37,15 +37,35 @@ import type { Target, TargetIo } from '../target/target.ts';
 const WORDS = DECISION_BYTES / 4;
 const DOUBLES = DECISION_BYTES / 8;
 
-/** A target instance as the pump knows it, by the number that extents carry. */
-export interface TargetSlot {
+/** Whose target it is. */
+interface TargetOwner {
+  readonly deviceName: string;
+  misbehaved(error: RqdmError): void;
+}
+
+/** A target instance as the pump knows it, by the number that extents carry. A class: what is read for each I/O lies in fields. */
+export class TargetSlot {
   readonly target: Target;
   readonly name: string;
-  readonly deviceName: string;
   /** By device id: 1 for the devices of the target's own table. */
   readonly below: Uint8Array;
+  readonly #owner: TargetOwner;
+
+  constructor(target: Target, name: string, below: Uint8Array, owner: TargetOwner) {
+    this.target = target;
+    this.name = name;
+    this.below = below;
+    this.#owner = owner;
+  }
+
+  get deviceName(): string {
+    return this.#owner.deviceName;
+  }
+
   /** A hook of this target misbehaved. */
-  misbehaved(error: RqdmError): void;
+  misbehaved(error: RqdmError): void {
+    this.#owner.misbehaved(error);
+  }
 }
 
 class DecisionView implements TargetIo {

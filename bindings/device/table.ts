@@ -22,7 +22,7 @@ import {
   makeContext,
   withLength,
 } from './construct.ts';
-import type { TargetSlot } from './decisions.ts';
+import { TargetSlot } from './decisions.ts';
 import { type CoreExtent, checkMaps, devicesOfExtents, extentsOf, NO_DEVICE } from './extent-records.ts';
 import type { OpenedDevice } from './opened.ts';
 import type { Pump } from './pump.ts';
@@ -181,15 +181,8 @@ export class LoadedTable {
         const loaded = guarded(host, type.name, 'iterateDevices', () => new LoadedLine({ line, type }, target, slot));
         loaded.published = early.published;
         lines.push(loaded);
-        host.pump.targets[slot] = {
-          target,
-          name: type.name,
-          get deviceName() {
-            return host.deviceName;
-          },
-          below: new Uint8Array(devices.reduce((most, device) => Math.max(most, device.id + 1), 0)),
-          misbehaved: (error) => host.misbehaved(error),
-        };
+        const below = new Uint8Array(devices.reduce((most, device) => Math.max(most, device.id + 1), 0));
+        host.pump.targets[slot] = new TargetSlot(target, type.name, below, host);
       }
       for (const { slot } of lines) for (const { id } of devices) (host.pump.targets[slot] as TargetSlot).below[id] = 1;
       const before = { liveType: options.type, requestedType: host.requestedType };
