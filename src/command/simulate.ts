@@ -73,8 +73,8 @@ async function runAll(file: string, scenarios: readonly NamedScenario[], options
         onRun: (one) => {
           ended.set(nameOf(one), one);
           if (out === undefined || one.result instanceof Error) return;
-          writeFileSync(join(out, `${nameOf(one)}.json`), `${JSON.stringify(one.result, undefined, 1)}\n`);
-          writeFileSync(join(out, `${nameOf(one)}.paths.csv`), one.series);
+          writeResult(join(out, `${nameOf(one)}.json`), `${JSON.stringify(one.result, undefined, 1)}\n`);
+          writeResult(join(out, `${nameOf(one)}.paths.csv`), one.series);
         },
         onProgress: (done, total, ios) => {
           const seconds = (performance.now() - started) / 1000;
@@ -88,6 +88,15 @@ async function runAll(file: string, scenarios: readonly NamedScenario[], options
     progress.clear();
     // what has ended is told, also after Ctrl-C
     tell(inOrder(), options);
+  }
+}
+
+/** Errors of a disk that is full do not say of which file. */
+function writeResult(file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (error) {
+    throw new Error(`${file}: ${(error as Error).message}`, { cause: error });
   }
 }
 
@@ -109,7 +118,7 @@ function makeFolder(folder: string): void {
 
 function tell(runs: readonly EndedRun[], { out, json }: Options): void {
   if (runs.length === 0) return;
-  if (out !== undefined) writeFileSync(join(out, 'summary.csv'), summaryCsv(runs));
+  if (out !== undefined) writeResult(join(out, 'summary.csv'), summaryCsv(runs));
   if (json) {
     const results = runs.map(({ variant, seed, result }) =>
       result instanceof Error ? { variant, seed, failed: result.message } : result,

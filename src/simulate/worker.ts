@@ -1,6 +1,6 @@
 // What a worker thread does: one run, told as the texts that go to files. Nothing of the machine or the clock is in them.
 
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { execute } from './execute.ts';
 import type { RunResult } from './result.ts';
 import type { Run } from './run.ts';
@@ -57,10 +57,12 @@ export default async function runTask(task: RunTask): Promise<RunOutput> {
 }
 
 class RowFile {
+  readonly #name: string;
   readonly #file: number;
   #lines: string[] = [ROWS_HEADER];
 
   constructor(name: string) {
+    this.#name = name;
     this.#file = openSync(name, 'w');
   }
 
@@ -69,13 +71,21 @@ class RowFile {
   }
 
   #write(): void {
-    if (this.#lines.length > 0) writeSync(this.#file, `${this.#lines.join('\n')}\n`);
+    const lines = this.#lines;
     this.#lines = [];
+    try {
+      if (lines.length > 0) writeFileSync(this.#file, `${lines.join('\n')}\n`);
+    } catch (error) {
+      throw new Error(`${this.#name}: ${(error as Error).message}`, { cause: error });
+    }
   }
 
   close(): void {
-    this.#write();
-    closeSync(this.#file);
+    try {
+      this.#write();
+    } finally {
+      closeSync(this.#file);
+    }
   }
 }
 

@@ -91,6 +91,8 @@ test('a run that fails is told, and the others go on', async () => {
   const [one, two] = (await simulate({ ...SCENARIO, rows: true }, { workers: 1, rowsFile })) as [SimulatedRun, SimulatedRun];
   assert.match(String(one.result), /ENOENT.*no\/such\/folder\/rows\.csv/);
   assert.is(one.series, '');
+  const [full] = await simulate({ ...SCENARIO, rows: true }, { workers: 1, rowsFile: () => '/dev/full' });
+  assert.match(String(full?.result), /\/dev\/full: ENOSPC/);
   assert.is(resultOf(two).ios, 500);
 });
 
