@@ -7,12 +7,15 @@ import * as assert from 'uvu/assert';
 import { OPERATION_READ, OPERATION_WRITE } from '../../bindings/index.ts';
 import { LINK_PROFILES, STORAGE_PROFILES } from '../../bindings/path/model/profiles.ts';
 import type { RunResult, Times } from '../../src/simulate/result.ts';
+import { OPERATION_FLUSH, OPERATION_NAMES, RecordBatch } from '../../src/trace/records.ts';
 import { runScenario, scenarioOf } from '../support/simulated-runs.ts';
 
 export const timeoutMs = 600_000;
 
 const RUNS = Number(process.env['RQDM_FUZZ_RUNS'] ?? 60);
 const NUMBER_IOS = 400;
+const SEED = process.env['RQDM_SEED'];
+const PARAMETERS = { numRuns: RUNS, includeErrorInReport: true, ...(SEED === undefined ? {} : { seed: Number(SEED) }) };
 const test = suite('simulate: random scenarios');
 
 const job = fc.record({
@@ -122,12 +125,15 @@ function sum(values: readonly number[]): number {
   return values.reduce((all, one) => all + one, 0);
 }
 
-function addsUp(result: RunResult, jobs: number): void {
+/** A write with a flush before it and one in place of FUA is three requests. */
+const WITH_FLUSHES = 3;
+
+function addsUp(result: RunResult, atLeast: number, requestsABio = 1): void {
   const { ios, unfinished, callers, errors, paths, failovers, balance, devices } = result;
   const failed = sum(Object.values(errors));
   assert.is(callers.all.count + failed, ios, 'each I/O ends well or not');
   assert.is(callers.read.count + callers.write.count + callers.other.count, callers.all.count);
-  if (unfinished === 0) assert.ok(ios >= jobs * NUMBER_IOS, `${ios} of ${jobs * NUMBER_IOS}`);
+  if (unfinished === 0) assert.ok(ios >= atLeast, `${ios} of ${atLeast}`);
   for (const times of [...Object.values(callers), ...paths.map((path) => path.dispatchToComplete)]) holdTogether(times);
   for (const path of paths) assert.is(path.dispatchToComplete.count + path.errors, path.ios);
   const shares = sum(paths.map(({ share }) => share));
@@ -145,7 +151,8 @@ function addsUp(result: RunResult, jobs: number): void {
   }
   assert.ok(result.longestStall.seconds >= 0 && result.longestStall.seconds <= result.spanSeconds + 1e-9);
   for (const { type, bios, splits, requests, requeues, delayedRequeues } of devices) {
-    if (type === 'request') assert.ok(requests - requeues - delayedRequeues <= bios + splits, `${requests} requests`);
+    if (type === 'request')
+      assert.ok(requests - requeues - delayedRequeues <= requestsABio * (bios + splits), `${requests} requests`);
   }
 }
 
@@ -190,16 +197,69 @@ test('any scenario runs to its end, the same again, and its figures add up', asy
       const read = scenarioOf(fields);
       const rows: string[] = [];
       const result = await runScenario(read, { seed, rows: (line) => rows.push(line) });
-      addsUp(result, fields.load.numjobs);
+      addsUp(result, fields.load.numjobs * NUMBER_IOS);
       rowsAddUp(result, rows, read.storage['store']?.size as number);
       assert.is(JSON.stringify(await runScenario(read, { seed })), JSON.stringify(result));
     }),
-    {
-      numRuns: RUNS,
-      includeErrorInReport: true,
-      ...(process.env['RQDM_SEED'] ? { seed: Number(process.env['RQDM_SEED']) } : {}),
+    PARAMETERS,
+  );
+});
+
+// ---- traces ----------------------------------------------------------------------------------------------------------------
+
+const record = fc.record({
+  gapNs: fc.constantFrom(0, 0, 1000, 100_000, 3_000_000),
+  sector: fc.oneof(fc.nat(1000), fc.nat(2 ** 40)),
+  sectors: fc.constantFrom(0, 1, 7, 8, 8, 256, 4096, 65_537),
+  operation: fc.integer({ min: 0, max: OPERATION_NAMES.length - 1 }),
+  flags: fc.nat(31),
+  device: fc.nat(3),
+  stream: fc.nat(2),
+});
+
+const traceLoad = fc.record({
+  loop: fc.constantFrom('open', 'closed'),
+  scale: fc.constantFrom(0.5, 1, 1000),
+  depth: fc.constantFrom(1, 16),
+  batch: fc.constantFrom(1, 4),
+  repeat: fc.constantFrom(1, 3),
+  limit: fc.constantFrom(undefined, 1, 40),
+  plug: fc.constantFrom(undefined, { window: '50us' }, { window: '1ms', ios: 4 }),
+});
+
+test('any trace, too, in both loops: each of its I/Os ends once', async () => {
+  const property = fc.asyncProperty(
+    scenario,
+    traceLoad,
+    fc.array(record, { minLength: 1, maxLength: 120 }),
+    async (fields, load, records) => {
+      const batch = new RecordBatch(records.length);
+      let timeNs = 0;
+      for (const { gapNs, sector, sectors, operation, flags, device, stream } of records) {
+        const row = batch.count++;
+        timeNs += gapNs;
+        batch.timeNs[row] = timeNs;
+        batch.sector[row] = sector;
+        batch.sectors[row] = operation === OPERATION_FLUSH ? 0 : sectors;
+        batch.responseNs[row] = Number.NaN;
+        batch.operation[row] = operation;
+        batch.flags[row] = flags;
+        batch.device[row] = device;
+        batch.stream[row] = stream;
+      }
+      const read = scenarioOf({ ...fields, load: { trace: 'any', ...load } });
+      const traces = { any: () => [batch] };
+      const rows: string[] = [];
+      const result = await runScenario(read, { traces, rows: (line) => rows.push(line) });
+      const each = Math.min(records.length, load.limit ?? records.length) * load.repeat;
+      if (result.unfinished === 0) assert.is(result.ios, each);
+      else assert.ok(result.ios < each);
+      addsUp(result, 0, WITH_FLUSHES);
+      rowsAddUp(result, rows, read.storage['store']?.size as number);
+      assert.is(JSON.stringify(await runScenario(read, { traces })), JSON.stringify(result));
     },
   );
+  await fc.assert(property, PARAMETERS);
 });
 
 test.run();
