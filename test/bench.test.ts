@@ -75,6 +75,7 @@ benches('device tells the mapped device beside the plain one', async () => {
     'device.seq50',
     'device.seq90',
     'device.plain',
+    'device.recorded',
     'device.mapped-to-plain',
   ]);
 });

@@ -1,7 +1,11 @@
 // Bench `device`: the library from the batch call on. Multipath with its hooks in TypeScript over two paths that answer
-// at once, beside the same call onto one such path's own queue: the difference is what mapping costs.
+// at once, beside the same call onto one such path's own queue: the difference is what mapping costs. And the same while the
+// load is recorded into a file.
 
-import { DeviceMapper, type IoBatch, type Lease, OPERATION_READ } from '../../bindings/index.ts';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { DeviceMapper, type IoBatch, type Lease, type MappedDevice, OPERATION_READ } from '../../bindings/index.ts';
+import { recordTrace } from '../trace/record-device.ts';
 import type { BenchContext, Result } from './bench.ts';
 import { BIO_BYTES, IN_FLIGHT, SIZE_BYTES } from './core.ts';
 import { Repetitions } from './median.ts';
@@ -45,6 +49,21 @@ async function measure(device: Batched, batches: readonly IoBatch[]): Promise<nu
   return (batches.length * IN_FLIGHT) / seconds;
 }
 
+/** The same while the device's load is recorded; the end of the file is not waited for in it. */
+async function measureRecorded(device: MappedDevice, batches: readonly IoBatch[], file: string): Promise<number> {
+  const recording = await recordTrace(device, file);
+  try {
+    const rate = await measure(device, batches);
+    const { records, lost } = await recording.stop();
+    const bios = batches.length * IN_FLIGHT;
+    if (records !== bios || lost > 0) throw new Error(`bench device: ${records} of ${bios} reads were recorded, ${lost} lost`);
+    return rate;
+  } finally {
+    await recording.stop();
+    rmSync(file, { force: true });
+  }
+}
+
 export async function benchDevice(context: BenchContext): Promise<Result[]> {
   await using mapper = new DeviceMapper();
   const mapped = await mapper.openDevice([`${WORD}#a`, `${WORD}#b`], { selector: 'service-time' });
@@ -56,12 +75,14 @@ export async function benchDevice(context: BenchContext): Promise<Result[]> {
     name,
     batches: createBatches(choosePlaces(bios, sequential, SIZE_BYTES, BIO_BYTES, random), lease),
   }));
+  const file = join(context.directory, `rqdm-bench-${process.pid}.trace`);
   const turn = async (): Promise<Record<string, number>> => {
     const figures: Record<string, number> = {};
     for (const { name, batches } of loads) {
       figures[name] = await measure(mapped, batches);
       figures[`plain.${name}`] = await measure(plain, batches);
     }
+    figures['recorded'] = await measureRecorded(mapped, (loads[0] as (typeof loads)[0]).batches, file);
     return figures;
   };
   context.say('device: warming up');
@@ -74,6 +95,7 @@ export async function benchDevice(context: BenchContext): Promise<Result[]> {
     rate('device.plain', 'plain.seq0'),
     rate('device.plain.seq50', 'plain.seq50'),
     rate('device.plain.seq90', 'plain.seq90'),
+    rate('device.recorded', 'recorded'),
     { name: 'device.mapped-to-plain', value: repetitions.ratio('seq0', 'plain.seq0'), unit: 'ratio', reach: { atLeast: 0.75 } },
   ];
 }
