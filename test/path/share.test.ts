@@ -51,6 +51,7 @@ class ShareBench extends PathBench {
   beforeCall: () => void = () => {};
   calls = 0;
   releases = 0;
+  readonly #workers: Map<AutoPath, WorkerPath> = new Map();
 
   constructor(options: Partial<PathPoolOptions> = {}) {
     super({ now: () => this.ms, sharedThreads: 1, ...options });
@@ -75,7 +76,9 @@ class ShareBench extends PathBench {
     );
     const worker = new WorkerPath(FACTS, description, this.sink, this.pool, () => this.releases++);
     const judges = { reads: this.judge, writes: this.judge };
-    return this.own(new AutoPath(inline, worker, () => performance.now(), judges));
+    const path = this.own(new AutoPath(inline, worker, () => performance.now(), judges));
+    this.#workers.set(path, worker);
+    return path;
   }
 
   /** The worker obeys the gate; this thread's own calls never wait. */
@@ -99,7 +102,7 @@ class ShareBench extends PathBench {
     return first;
   }
 
-  /** Until a thread is there that helps. */
+  /** Until a thread is there that helps: one that was only spared its part may not have passed it yet, and is not asked before. */
   async warm(path: AutoPath): Promise<void> {
     const address = this.arena.allocate(512);
     for (const { shared } = this.judge; this.judge.shared === shared; ) {
@@ -107,7 +110,7 @@ class ShareBench extends PathBench {
       path.kick();
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
-    await until(() => path.inFlight === 0);
+    await until(() => path.inFlight === 0 && this.#workers.get(path)?.helper(1) !== undefined);
     this.arena.free(address, 512);
   }
 
