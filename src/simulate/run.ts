@@ -7,6 +7,7 @@
 import type { MappedDevice, Submitter } from '../../bindings/index.ts';
 import { WaitingTimes } from './failover.ts';
 import type { Feeder, Intake } from './load/feeder.ts';
+import { AFTER_FAILURE_NS, AFTER_NOTHING_NS } from './load/resting.ts';
 import { CallerRecorder, classOf, PathRecorder, type RowSink } from './recorder.ts';
 import type { Scenario } from './scenario.ts';
 import { Script } from './script.ts';
@@ -221,6 +222,8 @@ export class Run {
     if (this.#inFlight === 0) this.#busySinceNs = atNs;
     const before = submitter.inFlight;
     seat.feeder.feed(atNs, seat);
+    // only looked whether callers have rested
+    if (submitter.inFlight === before) return;
     this.#inFlight += submitter.inFlight - before;
     if (this.#inFlight > this.inFlightMost) this.inFlightMost = this.#inFlight;
     this.lastArrivalNs = atNs;
@@ -264,7 +267,7 @@ export class Run {
       firstLosses[index] = FREE;
       lane.free[lane.freeCount++] = index;
       const seat = this.#seats[lane.seats[index] as number] as Seat;
-      seat.feeder.ended(nowNs);
+      seat.feeder.ended(nowNs, pauseOf(submitter.endedStatuses[i] as number, waitedNs));
     }
     submitter.endedCount = 0;
     for (const seat of this.#seats) if (seat.isHeld && seat.lane === lane) seat.isHeld = false;
@@ -278,4 +281,9 @@ export class Run {
     for (const { submitter } of this.#lanes) submitter.assertAlive();
     if (this.#events % EVENTS_A_LOOK === 0) progress?.({ ios: this.callers.ios, virtualNs: this.world.time.now() - BEGIN_NS });
   }
+}
+
+function pauseOf(status: number, waitedNs: number): number {
+  if (status !== 0) return AFTER_FAILURE_NS;
+  return waitedNs === 0 ? AFTER_NOTHING_NS : 0;
 }

@@ -58,6 +58,45 @@ test('a closed loop keeps so many in flight, whatever the times of the trace', a
   assert.ok(Math.abs(result.spanSeconds - 0.1) < 1e-6, `${result.spanSeconds}`);
 });
 
+test('callers of a closed loop rest after a failure, so that a map without a path does not stop time', async () => {
+  const result = await run({
+    load: { rw: 'randread', bs: '4k', iodepth: 8, runtime: '20s' },
+    fast_io_fail_tmo: '1s',
+    checker: { polling_interval: '1s', no_path_retry: 'fail' },
+    script: [{ at: '2s', path: 'a', do: 'down', for: '5s' }],
+  });
+  // eight callers, a failure each millisecond from 3 s on until a check after 7 s finds the path
+  const failed = Object.values(result.errors).reduce((sum, count) => sum + count, 0);
+  assert.ok(failed > 8 * 4000 && failed <= 8 * 5100, `${failed}`);
+  assert.ok(Math.abs(result.spanSeconds - 20) < 0.01, `${result.spanSeconds}`);
+  assert.is(result.unfinished, 0);
+  assert.is(result.ios, result.callers.all.count + failed);
+});
+
+test('callers of a closed loop rest a moment after what took no time, so that time passes', async () => {
+  const load = { rw: 'read', bs: '4k', iodepth: 4, iodepth_batch_complete_min: 3, runtime: '10ms' };
+  for (const [table, errors] of [
+    ['0 80 zero', {}],
+    ['0 80 linear sim:x?size=1M 0', {}],
+    ['0 80 error', { ioerr: 40 }],
+  ] as const) {
+    const result = await runScenario(scenarioOf({ ...ONE_MS, map: undefined, table, load }));
+    assert.is(result.ios, table.endsWith('error') ? 40 : 40_000, table);
+    assert.equal(result.errors, errors);
+    assert.is(result.unfinished, 0);
+  }
+});
+
+test('a closed loop of a trace rests after failures too, and comes to its end', async () => {
+  const records: TestRecord[] = Array.from({ length: 20 }, () => [0, 0, 0, 8]);
+  const batches = { trace: () => [batchOf(records.slice(0, 10)), batchOf(records.slice(10))] };
+  const load = { trace: 'trace', loop: 'closed', depth: 4, batch: 2 };
+  const result = await runScenario(scenarioOf({ ...ONE_MS, map: undefined, table: '0 80 error', load }), { traces: batches });
+  assert.equal([result.ios, result.errors, result.unfinished], [20, { ioerr: 20 }, 0]);
+  // four at once, and four each millisecond
+  assert.is(result.spanSeconds, 0.004);
+});
+
 test('a trace may be repeated and cut; it goes on where it ended', async () => {
   const result = await run({ load: { trace: 'trace', repeat: 3, limit: 10 } }, RECORDS);
   assert.is(result.ios, 30);

@@ -22,7 +22,7 @@ export interface Feeder {
   refill(): Promise<void>;
   /** Submits one plug at most. */
   feed(nowNs: number, intake: Intake): void;
-  /** One of its I/Os has ended. */
-  ended(nowNs: number): void;
+  /** One of its I/Os has ended; the caller of a closed loop goes on after `pauseNs` (resting.ts), or at once where that is 0. */
+  ended(nowNs: number, pauseNs: number): void;
   close(): Promise<void>;
 }

@@ -9,6 +9,7 @@ import { SeededRandom } from '../random.ts';
 import type { JobLoad } from '../scenario.ts';
 import { type Distribution, distributionOf } from './distribution.ts';
 import type { Feeder, Intake } from './feeder.ts';
+import { Resting } from './resting.ts';
 
 export interface JobFeederOptions {
   readonly name: string;
@@ -37,8 +38,10 @@ export class JobFeeder implements Feeder {
   #nextNs: number;
   #block = 0;
   #issued = 0;
+  /** With those whose callers rest. */
   #inFlight = 0;
   #sinceSync = 0;
+  readonly #resting: Resting = new Resting();
 
   /** Throws a text if the region holds no block. */
   constructor(options: JobFeederOptions) {
@@ -70,7 +73,8 @@ export class JobFeeder implements Feeder {
 
   feed(nowNs: number, intake: Intake): void {
     const { iodepth, bs, fsync, iodepth_batch: batch = iodepth } = this.#job;
-    const count = Math.min(iodepth - this.#inFlight, batch, intake.room);
+    this.#inFlight -= this.#resting.release(nowNs);
+    const count = this.#inFlight > this.#refillAt ? 0 : Math.min(iodepth - this.#inFlight, batch, intake.room);
     for (let i = 0; i < count && this.#nextNs <= nowNs && this.#mayGoOn(nowNs); i++) {
       const operation = this.#operation();
       this.#issued++;
@@ -93,11 +97,11 @@ export class JobFeeder implements Feeder {
   }
 
   #look(nowNs: number): void {
+    const restedNs = this.#inFlight > this.#refillAt ? this.#resting.nextNs : nowNs;
     if (!this.#mayGoOn(nowNs) || this.#nextNs >= this.#endNs) {
       this.isOver = true;
       this.atNs = Number.POSITIVE_INFINITY;
-    } else if (this.#inFlight > this.#refillAt) this.atNs = Number.POSITIVE_INFINITY;
-    else this.atNs = Math.max(nowNs, Math.ceil(this.#nextNs));
+    } else this.atNs = Math.max(restedNs, Math.ceil(this.#nextNs));
   }
 
   #operation(): number {
@@ -127,8 +131,10 @@ export class JobFeeder implements Feeder {
     return this.#job.rate_process === 'poisson' ? -logarithm(1 - this.#random.unit()) * this.#gapNs : this.#gapNs;
   }
 
-  ended(nowNs: number): void {
-    this.#inFlight--;
+  ended(nowNs: number, pauseNs: number): void {
+    // a rate is pause enough
+    if (pauseNs > 0 && this.#gapNs === 0) this.#resting.add(nowNs, pauseNs);
+    else this.#inFlight--;
     if (!this.isOver) this.#look(nowNs);
   }
 

@@ -14,6 +14,7 @@ import {
 } from '../../../bindings/index.ts';
 import * as records from '../../trace/records.ts';
 import type { Feeder, Intake } from './feeder.ts';
+import { Resting } from './resting.ts';
 
 export type BatchSource = () => AsyncIterable<records.RecordBatch>;
 
@@ -64,7 +65,9 @@ export class TraceFeeder implements Feeder {
   #row = 0;
   #turn = 0;
   #taken = 0;
+  /** With those whose callers rest. */
   #inFlight = 0;
+  readonly #resting: Resting = new Resting();
   /** Of the next plug: the row behind it, and when its first came. */
   #plugEnd = 0;
   #firstNs = 0;
@@ -131,7 +134,7 @@ export class TraceFeeder implements Feeder {
   /** When the next plug is complete. */
   #look(): void {
     if (this.#options.loop === 'open') this.#findPlug();
-    else this.atNs = this.#hasRoom() ? 0 : Number.POSITIVE_INFINITY;
+    else this.atNs = this.#hasRoom() ? 0 : this.#resting.nextNs;
   }
 
   #hasRoom(): boolean {
@@ -172,6 +175,8 @@ export class TraceFeeder implements Feeder {
   }
 
   #feedClosed(nowNs: number, intake: Intake): void {
+    this.#inFlight -= this.#resting.release(nowNs);
+    if (!this.#hasRoom()) return;
     const { limit } = this.#options;
     const batch = this.#batch as records.RecordBatch;
     const count = Math.min(this.#options.batch, intake.room, limit - this.#taken, batch.count - this.#row);
@@ -223,9 +228,11 @@ export class TraceFeeder implements Feeder {
     return start;
   }
 
-  ended(_nowNs: number): void {
-    this.#inFlight--;
-    if (this.#options.loop === 'closed' && !this.isEmpty && !this.isOver && this.#hasRoom()) this.atNs = 0;
+  ended(nowNs: number, pauseNs: number): void {
+    const isClosed = this.#options.loop === 'closed';
+    if (isClosed && pauseNs > 0) this.#resting.add(nowNs, pauseNs);
+    else this.#inFlight--;
+    if (isClosed && !this.isEmpty && !this.isOver) this.#look();
   }
 
   async close(): Promise<void> {
