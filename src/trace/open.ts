@@ -1,5 +1,6 @@
 // Opens traces: finds the format, chooses which events become records, and gives batches as they fill.
 
+import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { findSet, readSet } from './blktrace-set.ts';
 import { Skips, TraceError } from './errors.ts';
@@ -38,7 +39,9 @@ export async function openTrace(input: string | Readable, options: TraceOptions 
       if (set.missing.length > 0) reading.note(`no file of CPU ${set.missing.join(', ')}: what completed there is missing`);
       await reading.openFiles(set.files);
     } else {
-      await reading.openSource(source, head, typeof first === 'string' ? first : undefined);
+      // what is read from a pipe is gone from it, whether the pipe has a name or not
+      const isFile = typeof first === 'string' && (await stat(first)).isFile();
+      await reading.openSource(source, head, isFile ? first : undefined);
     }
     return reading;
   } catch (error) {

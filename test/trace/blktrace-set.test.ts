@@ -63,6 +63,14 @@ test('one file of a set is read alone on request, and a folder with two sets is 
   assert.is((await readAll(inner)).all.count, 1);
 });
 
+test('times count from the earliest event of a set, whichever file it is in', async () => {
+  using folder = new TemporaryFolder();
+  writeFileSync(join(folder.path, 'a.blktrace.0'), event('Q', 5000, 0, 8, 3));
+  writeFileSync(join(folder.path, 'a.blktrace.1'), Buffer.concat([event('Q', 20, 8, 8, 1), event('Q', 40, 16, 8, 2)]));
+  const { all } = await readAll(join(folder.path, 'a'));
+  assert.equal([...all.timeNs], [0, 20, 4980]);
+});
+
 test('completions as records know when the request was issued', async () => {
   using folder = new TemporaryFolder();
   writeSet(folder.path);

@@ -116,6 +116,22 @@ test('info chooses events by --from, from a pipe too', async () => {
   assert.equal((await summaryOf(['--from', 'C'], blktraceSample(7))).records, 1);
 });
 
+test('a pipe that has a name is read once, whatever events are in it', async () => {
+  using folder = new TemporaryFolder();
+  // more than a pipe holds at once
+  const file = folder.file('a.bin', Buffer.concat(Array.from({ length: 2000 }, () => blktraceSample(7))));
+  const program = join(repositoryFolder(), 'build', 'src', 'cli.js');
+  const line = 'cat "$1" | "$2" "$3" trace info --json /dev/stdin';
+  const child = spawn('sh', ['-c', line, 'sh', file, process.execPath, program], { timeout: 30_000 });
+  let output = '';
+  child.stdout.on('data', (data: Buffer) => {
+    output += data.toString();
+  });
+  await once(child, 'close');
+  const { records, skipped } = JSON.parse(output) as TraceSummary;
+  assert.equal([records, skipped], [8000, 0]);
+});
+
 test('head, slice, scale and convert go through pipes', async () => {
   const cut = await rqdm(['head', '-n', '50'], lines(100));
   const sliced = await rqdm(['slice', '--time', '10us..40us', '--device', '1'], cut.output);
