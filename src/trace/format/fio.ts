@@ -58,8 +58,8 @@ function read(context: ReadContext, version: 2 | 3): Reader {
   let timeNs = 0;
   let hasWaits = false;
   if (version === 2) context.untimed();
-  return lineReader(context, (line, number) => {
-    if (number === 1) return undefined;
+  return lineReader(context, (line, isFirst) => {
+    if (isFirst) return undefined;
     if (version === 3) {
       if (!line.time(6)) return 'time: expected microseconds';
       if (!line.blanks()) return 'time: expected microseconds and a blank';

@@ -41,10 +41,10 @@ function read(context: ReadContext): Reader {
   const device = context.sink.device('0');
   return lineReader(
     context,
-    (line, number) => {
+    (line, isFirst) => {
       const start = line.at;
       if (line.whole() < 0 || !line.take(COMMA)) {
-        return number === 1 && HEADER.test(line.text(start, line.end)) ? undefined : 'version: expected a whole number';
+        return isFirst && HEADER.test(line.text(start, line.end)) ? undefined : 'version: expected a whole number';
       }
       if (!line.time(places) || !line.take(COMMA)) return 'time: expected a whole number';
       const word = line.at;

@@ -33,10 +33,10 @@ function read(context: ReadContext): Reader {
   );
   return lineReader(
     context,
-    (line, number) => {
+    (line, isFirst) => {
       const start = line.at;
       if (!line.time(0) || !line.take(COMMA)) {
-        return number === 1 && HEADER.test(line.text(start, line.end)) ? undefined : 'Timestamp: expected whole seconds';
+        return isFirst && HEADER.test(line.text(start, line.end)) ? undefined : 'Timestamp: expected whole seconds';
       }
       const offset = line.whole();
       if (offset < 0 || !line.take(COMMA)) return 'Offset: expected a whole number';
