@@ -29,6 +29,7 @@ const FILE_ACTIONS: readonly string[] = ['add', 'open', 'close'];
 export const fioV2: TraceFormat = {
   name: 'fio-v2',
   summary: 'fio iolog version 2: bytes, no times but waits',
+  options: ['wait'],
   detect: ({ lines }) => (FIRST_LINE.exec(lines[0] ?? '')?.[1] === '2' ? 1 : 0),
   read: (context) => read(context, 2),
 };

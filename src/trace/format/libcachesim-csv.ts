@@ -19,6 +19,7 @@ const SECONDS_STEP_MAX = 1000;
 export const libcachesimCsv: TraceFormat = {
   name: 'libcachesim-csv',
   summary: 'libCacheSim csv: s or us (--time-unit), sectors, size in bytes, SCSI operations',
+  options: ['timeUnit', 'spread'],
   detect: ({ lines }) => (HEADER.test(lines[0] ?? '') ? share(lines, LINE, 1) : 0),
   read,
 };

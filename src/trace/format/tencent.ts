@@ -18,6 +18,7 @@ const LINE = /^\d{9,11},\d+,\d+,[01],\d+$/;
 export const tencent: TraceFormat = {
   name: 'tencent',
   summary: 'Tencent CBS csv: whole s since 1970 (--spread), sectors, 0 reads',
+  options: ['spread'],
   detect: ({ lines }) => share(lines, LINE, 0, HEADER),
   read,
 };
