@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { findSet } from '../trace/blktrace-set.ts';
@@ -53,6 +53,7 @@ export class ShelvedTraces implements Disposable {
   }
 
   async #read(load: TraceLoad, path: string, signal: AbortSignal | undefined): Promise<ShelvedTrace> {
+    await refusePipe(path, load.trace);
     const trace = await openTrace(path, traceOptionsOf(load));
     const sha256 = await hashOf(path, trace.format);
     const kept = new KeptRecords(this.#left, () => this.#fileName());
@@ -166,6 +167,13 @@ function sharedBatch(batch: RecordBatch): SharedBatch {
   const copy = new RecordBatch(capacity, memory);
   for (let row = 0; row < batch.count; row++) copy.append(batch, row);
   return { count: batch.count, memory };
+}
+
+/** A trace is read for its hash, for its events and for its records. What is not there at all is told by whoever opens it. */
+async function refusePipe(path: string, name: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined || found.isFile() || found.isDirectory()) return;
+  throw new TraceError(`${name}: a pipe or a device: expected a file (save it first)`);
 }
 
 /** Of a file's bytes; of a set's, one file after the other. */

@@ -32,6 +32,8 @@ export async function findSet(input: string): Promise<BlktraceSet | undefined> {
   if (named === null && (await stat(input).catch(() => undefined))?.isFile()) return undefined;
   const sets = await setsIn(dirname(input));
   const set = sets.get(named?.[1] ?? basename(input));
+  // one of its files by name, which must be there
+  if (named !== null) return set?.files.some((file) => basename(file) === basename(input)) ? set : undefined;
   if (set !== undefined) return set;
   const inside = await setsIn(input);
   return inside.size === 1 ? [...inside.values()][0] : undefined;

@@ -1,5 +1,6 @@
 // Events of a recording (queued, issued, completed) become records: those of one kind do, and completions say how long each took.
-// A completion covers sectors; everything that waits inside that range, merged or split as it may be, ends with it.
+// A completion covers sectors; everything that waits inside that range, merged or split as it may be, ends with it. Flushes have no sectors: issued
+// ones end in their order on their device. (A queued one may be part of a write, so it is not known which completion is its own.)
 
 import { TraceError } from './errors.ts';
 import { PendingTable } from './pending-table.ts';
@@ -9,6 +10,9 @@ import { BATCH_RECORDS, type EventKind, OPERATION_FLUSH, type RecordBatch } from
 export const EVENT_QUEUED = 0;
 export const EVENT_ISSUED = 1;
 export const EVENT_COMPLETED = 2;
+
+/** More on one device were lost, or never completed in the trace. */
+const FLUSHES_MAX = 64;
 
 const KINDS: readonly EventKind[] = ['Q', 'D', 'C'];
 
@@ -27,6 +31,8 @@ export class EventRecorder {
   /** From completions: the times of what was issued. */
   #issuedAt: Float64Array = new Float64Array(0);
   #issued = 0;
+  /** By device, what was issued of flushes and has not ended: numbers of records, or times where completions are the records. */
+  readonly #flushes: Map<number, number[]> = new Map();
 
   /**
    * `from` undefined only counts. A choice that is not `isFinal` was made from the beginning of a trace: an event of a better
@@ -59,8 +65,8 @@ export class EventRecorder {
     if (this.#chosen < 0) return;
     if (kind < this.#chosen && !this.#isFinal) this.#late(kind);
     if (kind === EVENT_COMPLETED) {
-      const took =
-        operation === OPERATION_FLUSH && sectors === 0 ? Number.NaN : this.#complete(device, sector, sectors, timeNs);
+      const isFlush = operation === OPERATION_FLUSH && sectors === 0;
+      const took = isFlush ? this.#completeFlush(device, timeNs) : this.#complete(device, sector, sectors, timeNs);
       if (this.#chosen === EVENT_COMPLETED) {
         this.#sink.add(timeNs, sector, sectors, operation, flags, device, stream, Number.isNaN(took) ? responseNs : took);
       }
@@ -69,10 +75,29 @@ export class EventRecorder {
     if (kind === this.#chosen) {
       const number = this.#sink.total;
       this.#sink.add(timeNs, sector, sectors, operation, flags, device, stream, responseNs);
+      if (kind === EVENT_ISSUED && sectors === 0 && operation === OPERATION_FLUSH) this.#issueFlush(device, number);
       if (this.#isTracking && sectors > 0 && Number.isNaN(responseNs)) this.#table.set(device, sector, number);
-    } else if (kind === EVENT_ISSUED && this.#chosen === EVENT_COMPLETED && sectors > 0) {
-      this.#issue(device, sector, timeNs);
+    } else if (kind === EVENT_ISSUED && this.#chosen === EVENT_COMPLETED) {
+      if (sectors > 0) this.#issue(device, sector, timeNs);
+      else if (operation === OPERATION_FLUSH) this.#issueFlush(device, timeNs);
     }
+  }
+
+  #issueFlush(device: number, value: number): void {
+    const waiting = this.#flushes.get(device);
+    if (waiting === undefined) this.#flushes.set(device, [value]);
+    else if (waiting.push(value) > FLUSHES_MAX) waiting.shift();
+  }
+
+  /** Ends the oldest flush of a device. For completions as records: how long it took, or NaN. */
+  #completeFlush(device: number, timeNs: number): number {
+    const value = this.#flushes.get(device)?.shift();
+    if (value === undefined) return Number.NaN;
+    if (this.#chosen === EVENT_COMPLETED) return timeNs - value;
+    const batch = this.#sink.batchOf(value);
+    const row = value % BATCH_RECORDS;
+    if (batch !== undefined) batch.responseNs[row] = timeNs - (batch.timeNs[row] as number);
+    return Number.NaN;
   }
 
   get #table(): PendingTable {

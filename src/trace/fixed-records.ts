@@ -29,8 +29,10 @@ export function fixedReader(context: ReadContext, recordBytes: number, take: Rec
   };
 }
 
-/** A number of 64 bits, or -1 if it is beyond 2^53. Little-endian. */
-export function wide(view: DataView, at: number): number {
-  const value = view.getUint32(at + 4, true) * 4294967296 + view.getUint32(at, true);
+/** A number of 64 bits, or -1 if it is beyond 2^53. */
+export function wide(view: DataView, at: number, isLittle = true): number {
+  const first = view.getUint32(at, isLittle);
+  const second = view.getUint32(at + 4, isLittle);
+  const value = isLittle ? second * 4294967296 + first : first * 4294967296 + second;
   return value > Number.MAX_SAFE_INTEGER ? -1 : value;
 }

@@ -38,6 +38,16 @@ export class LineCursor {
     return value;
   }
 
+  /** Goes past digits, as many as there are; false if there was none. */
+  digits(): boolean {
+    const { bytes, end } = this;
+    const start = this.at;
+    let at = start;
+    while (at < end && (bytes[at] as number) >= DIGIT_ZERO && (bytes[at] as number) < DIGIT_ZERO + 10) at++;
+    this.at = at;
+    return at > start;
+  }
+
   /** A whole number of hexadecimal digits without a prefix, at most 2^32-1, or -1. */
   hexadecimal(): number {
     const { bytes, end } = this;

@@ -1,4 +1,4 @@
-// Text in pieces of any size, line by line. Lines end by \n or \r\n; the last one may lack its end; blank lines are passed over.
+// Text in pieces of any size, line by line. Lines end by \n or \r\n; the last one may lack its end; lines of nothing or of blanks are passed over.
 
 import { quoted } from './errors.ts';
 import type { ReadContext, Reader } from './format/format.ts';
@@ -6,6 +6,8 @@ import { LineCursor } from './line-cursor.ts';
 
 const NEWLINE = 10;
 const RETURN = 13;
+const SPACE = 32;
+const TAB = 9;
 /** A line that is longer is no line of a trace. */
 const LINE_BYTES_MAX = 65536;
 /** For takers that use patterns, whose time may grow with the square of the length. */
@@ -13,9 +15,9 @@ export const PATTERN_LINE_BYTES_MAX = 1024;
 
 /**
  * Takes one line, which is not blank. Returns undefined when the line was used or has rightly nothing to give, else the reason why
- * it is left out; the cursor stands where the reason is. `number` counts from 1.
+ * it is left out; the cursor stands where the reason is. `isFirst` is the first of them, which may be a header.
  */
-export type LineTaker = (line: LineCursor, number: number) => string | undefined;
+export type LineTaker = (line: LineCursor, isFirst: boolean) => string | undefined;
 
 /** A reader that hands each line to `take`. */
 export function lineReader(context: ReadContext, take: LineTaker, end?: () => void): Reader {
@@ -24,8 +26,8 @@ export function lineReader(context: ReadContext, take: LineTaker, end?: () => vo
 
 /** The same for a taker that uses patterns: lines that are too long for one are left out. */
 export function patternReader(context: ReadContext, take: LineTaker, end?: () => void): Reader {
-  const checked: LineTaker = (line, number) =>
-    line.end - line.at > PATTERN_LINE_BYTES_MAX ? `a line of more than ${PATTERN_LINE_BYTES_MAX} bytes` : take(line, number);
+  const checked: LineTaker = (line, isFirst) =>
+    line.end - line.at > PATTERN_LINE_BYTES_MAX ? `a line of more than ${PATTERN_LINE_BYTES_MAX} bytes` : take(line, isFirst);
   return new LineReader(context, checked, end);
 }
 
@@ -36,6 +38,7 @@ class LineReader implements Reader {
   readonly #end: (() => void) | undefined;
   readonly #cursor: LineCursor = new LineCursor();
   #number = 0;
+  #isBegun = false;
   /** Inside a line that is too long, of which the beginning is gone. */
   #isOverlong = false;
 
@@ -74,12 +77,16 @@ class LineReader implements Reader {
     const cursor = this.#cursor;
     cursor.at = start;
     cursor.end = stop;
-    const reason = take(cursor, this.#number);
+    const isFirst = !this.#isBegun;
+    if (isFirst && isBlank(bytes, start, stop)) return;
+    this.#isBegun = true;
+    const reason = take(cursor, isFirst);
     if (reason === undefined) {
       this.seen++;
       return;
     }
-    if (reason === IS_BLANK) return;
+    // looked at where something is wrong only, since most lines are as expected
+    if (reason === IS_BLANK || isBlank(bytes, start, stop)) return;
     this.seen++;
     const column = cursor.at - start + 1;
     const found = cursor.at >= stop ? 'the end of the line' : quoted(bytes, cursor.at, stop);
@@ -99,6 +106,12 @@ class LineReader implements Reader {
   end(): void {
     this.#end?.();
   }
+}
+
+function isBlank(bytes: Buffer, from: number, to: number): boolean {
+  let at = from;
+  while (at < to && (bytes[at] === SPACE || bytes[at] === TAB)) at++;
+  return at === to;
 }
 
 /** What a taker returns for a line that does not count at all, such as a comment. */

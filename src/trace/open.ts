@@ -1,10 +1,18 @@
 // Opens traces: finds the format, chooses which events become records, and gives batches as they fill.
 
+import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { findSet, readSet } from './blktrace-set.ts';
 import { Skips, TraceError } from './errors.ts';
 import { EventRecorder, KIND_NAMES } from './event-recorder.ts';
-import type { ReadContext, Reader, Sample, TraceFormat, TraceOptions } from './format/format.ts';
+import {
+  type ReadContext,
+  type Reader,
+  type Sample,
+  SPECIAL_OPTIONS,
+  type TraceFormat,
+  type TraceOptions,
+} from './format/format.ts';
 import { detectFormat, findFormat } from './format/registry.ts';
 import { RecordSink } from './record-sink.ts';
 import type { EventKind, RecordBatch, Trace } from './records.ts';
@@ -32,19 +40,31 @@ export async function openTrace(input: string | Readable, options: TraceOptions 
     const head = await Head.read(source);
     const format = wanted ?? detectFormat(head.sample, name);
     const reading = new TraceReading(name, format, head.sample, options);
+    const idle = idleOptions(format, options);
+    if (idle.length > 0) reading.note(`${idle.join(', ')} mean${idle.length > 1 ? '' : 's'} nothing in ${format.name}`);
     if (set !== undefined && set.files.length > 1 && format.name === 'blktrace') {
       source.close();
       reading.note(`${set.files.length} files of one recording are read together`);
       if (set.missing.length > 0) reading.note(`no file of CPU ${set.missing.join(', ')}: what completed there is missing`);
       await reading.openFiles(set.files);
     } else {
-      await reading.openSource(source, head, typeof first === 'string' ? first : undefined);
+      // what is read from a pipe is gone from it, whether the pipe has a name or not
+      const isFile = typeof first === 'string' && (await stat(first)).isFile();
+      await reading.openSource(source, head, isFile ? first : undefined);
     }
     return reading;
   } catch (error) {
     source.close();
     throw error;
   }
+}
+
+/** Options that were given and that this format does not look at. */
+function idleOptions(format: TraceFormat, options: TraceOptions): string[] {
+  const names = Object.keys(SPECIAL_OPTIONS) as (keyof typeof SPECIAL_OPTIONS)[];
+  const isLookedAt = (name: keyof typeof SPECIAL_OPTIONS): boolean =>
+    name === 'from' ? format.hasEvents === true : format.options?.includes(name) === true;
+  return names.filter((name) => options[name] !== undefined && !isLookedAt(name)).map((name) => SPECIAL_OPTIONS[name]);
 }
 
 /** The first bytes of a source, read to look at and then read again from here. */

@@ -94,7 +94,8 @@ const LETTER_U = 85;
 
 /**
  * The kernel's letters of an I/O (`R`, `WS`, `FWFS`, `DS`, …) between two places: the operation and, from bit 8 on, the flags. -1 for
- * what is neither a read, write, discard nor flush, such as passthrough (`N`) and zone operations.
+ * what is neither a read, write, discard nor flush, such as passthrough (`N`) and zone operations. A flush has no data, so `FF`, as newer
+ * kernels say it, has nothing that FUA could be about.
  */
 export function lettersOf(bytes: Uint8Array, from: number, to: number): number {
   let operation = -1;
@@ -111,6 +112,6 @@ export function lettersOf(bytes: Uint8Array, from: number, to: number): number {
     else if (letter === 65) flags |= FLAG_AHEAD;
     else if (letter !== 78 && letter !== LETTER_U) return -1;
   }
-  if (operation < 0) return (flags & FLAG_PREFLUSH) === 0 ? -1 : OPERATION_FLUSH | ((flags & ~FLAG_PREFLUSH) << 8);
+  if (operation < 0) return (flags & FLAG_PREFLUSH) === 0 ? -1 : OPERATION_FLUSH | ((flags & ~(FLAG_PREFLUSH | FLAG_FUA)) << 8);
   return operation | (flags << 8);
 }

@@ -3,6 +3,8 @@
 import { TraceError } from './errors.ts';
 import { BATCH_RECORDS, DEVICES_MAX, RecordBatch, type Trace } from './records.ts';
 
+const NAMES_TOLD = 16;
+
 export type Batches = AsyncIterable<RecordBatch>;
 
 /** The first `count` records. */
@@ -39,7 +41,10 @@ export const EVERYTHING: SliceBounds = {
   devices: undefined,
 };
 
-/** Records inside all bounds; of sectors, those that lie in them entirely. Times stay as they are. */
+/**
+ * Records inside all bounds; of sectors, those that lie in them entirely. Times stay as they are. `names` are the trace's, which it may add
+ * to while it is read. Throws TraceError at its end for a device that it has not.
+ */
 export async function* slice(batches: Batches, names: readonly string[], bounds: SliceBounds): AsyncGenerator<RecordBatch> {
   let index = 0;
   for await (const batch of batches) {
@@ -56,6 +61,12 @@ export async function* slice(batches: Batches, names: readonly string[], bounds:
     batch.count = kept;
     if (kept > 0) yield batch;
     if (index >= bounds.toIndex) return;
+  }
+  for (const name of bounds.devices ?? []) {
+    if (names.includes(name)) continue;
+    const known = names.slice(0, NAMES_TOLD).map((one) => JSON.stringify(one));
+    const more = names.length > NAMES_TOLD ? ', …' : '';
+    throw new TraceError(`device ${JSON.stringify(name)} is not in the trace: it has ${known.join(', ')}${more}`);
   }
 }
 

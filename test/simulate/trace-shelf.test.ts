@@ -1,6 +1,6 @@
 // Traces on the shelf: kept in shared memory or in a temporary file, and the results are the same.
 
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -108,6 +108,14 @@ test('a signal ends the reading, and takes the temporary file away', async () =>
   const reading = ShelvedTraces.read([scenario], { folder: folder.path, residentRecordsMax: 100, signal });
   assert.is((await rejection(reading)).message, 'enough');
   assert.equal(temporaryFolders(), before);
+});
+
+test('a trace that is no file is refused: it is read more than once', async () => {
+  using folder = new TemporaryFolder();
+  symlinkSync('/dev/null', join(folder.path, 'x.spc'));
+  const scenario = scenarioOf({ ...TWO_PATHS, load: { trace: 'x.spc', format: 'spc' } });
+  const reading = ShelvedTraces.read([scenario], { folder: folder.path });
+  assert.match((await rejection(reading)).message, /x\.spc: a pipe or a device: expected a file/);
 });
 
 test('a trace without times has no open loop, and one without I/O is told', async () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { rejection } from '../support/promise-state.ts';
 import { readAll } from '../support/read-trace.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
 
@@ -61,6 +62,22 @@ test('one file of a set is read alone on request, and a folder with two sets is 
   mkdirSync(inner);
   writeFileSync(join(inner, 'a.blktrace.0'), event('Q', 0, 0, 8, 1));
   assert.is((await readAll(inner)).all.count, 1);
+});
+
+test('times count from the earliest event of a set, whichever file it is in', async () => {
+  using folder = new TemporaryFolder();
+  writeFileSync(join(folder.path, 'a.blktrace.0'), event('Q', 5000, 0, 8, 3));
+  writeFileSync(join(folder.path, 'a.blktrace.1'), Buffer.concat([event('Q', 20, 8, 8, 1), event('Q', 40, 16, 8, 2)]));
+  const { all } = await readAll(join(folder.path, 'a'));
+  assert.equal([...all.timeNs], [0, 20, 4980]);
+});
+
+test('a file of a set that is not there is told, however many others there are', async () => {
+  using folder = new TemporaryFolder();
+  writeSet(folder.path);
+  for (const name of ['sdx.blktrace.1', 'sdx.blktrace.2.gz']) {
+    assert.match((await rejection(readAll(join(folder.path, name)))).message, /there is no such file/, name);
+  }
 });
 
 test('completions as records know when the request was issued', async () => {

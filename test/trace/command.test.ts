@@ -116,6 +116,29 @@ test('info chooses events by --from, from a pipe too', async () => {
   assert.equal((await summaryOf(['--from', 'C'], blktraceSample(7))).records, 1);
 });
 
+test('a pipe that has a name is read once, whatever events are in it', async () => {
+  using folder = new TemporaryFolder();
+  // more than a pipe holds at once
+  const file = folder.file('a.bin', Buffer.concat(Array.from({ length: 2000 }, () => blktraceSample(7))));
+  const program = join(repositoryFolder(), 'build', 'src', 'cli.js');
+  const line = 'cat "$1" | "$2" "$3" trace info --json /dev/stdin';
+  const child = spawn('sh', ['-c', line, 'sh', file, process.execPath, program], { timeout: 30_000 });
+  let output = '';
+  child.stdout.on('data', (data: Buffer) => {
+    output += data.toString();
+  });
+  await once(child, 'close');
+  const { records, skipped } = JSON.parse(output) as TraceSummary;
+  assert.equal([records, skipped], [8000, 0]);
+});
+
+test('options that say nothing about a format are told', async () => {
+  const words = ['info', '--from', 'D', '--op', 'read', '--time-unit', 'ns', '--spread', '--wait', 'us-relative'];
+  const { output } = await rqdm([...words, '--address-bytes', '4096'], lines(10));
+  assert.match(output.toString(), /\nnote +--from, --op, --address-bytes, --spread, --wait mean nothing in mqsim\n/);
+  assert.not.match((await rqdm(['info', '--from', 'Q'], blktraceSample(7))).output.toString(), /nothing in/);
+});
+
 test('head, slice, scale and convert go through pipes', async () => {
   const cut = await rqdm(['head', '-n', '50'], lines(100));
   const sliced = await rqdm(['slice', '--time', '10us..40us', '--device', '1'], cut.output);
@@ -174,6 +197,7 @@ test('mistakes end with status 1 or 2 and a sentence, and leave no half file', a
     [['convert', file, out, '--strict'], 1, /line 3, column 1/],
     [['convert', file, out, '--to', 'elf'], 1, /cannot write "elf": expected rqdm, blktrace/],
     [['info', '--format', 'elf', file], 1, /format "elf" is not known: expected rqdm/],
+    [['slice', '--device', '8', '--skip-at-most', '1', file, out], 1, /device "8" is not in the trace: it has "0"/],
     [['slice', '--time', '5..1', file], 2, /A not after B/],
     [['head', '-n', '-3', file], 2, /Expected a whole number/],
   ] as const) {

@@ -24,11 +24,11 @@ function read(context: ReadContext): Reader {
   const { sink } = context;
   const clock = new Clock();
   const devices = new NumberedDevices(sink);
-  return lineReader(context, (line, number) => {
+  return lineReader(context, (line, isFirst) => {
     const start = line.at;
     const id = line.whole();
     if (id < 0 || !line.take(COMMA)) {
-      return number === 1 && HEADER.test(line.text(start, line.end)) ? undefined : 'device_id: expected a whole number';
+      return isFirst && HEADER.test(line.text(start, line.end)) ? undefined : 'device_id: expected a whole number';
     }
     const letter = line.peek();
     if (letter !== LETTER_R && letter !== LETTER_W) return 'opcode: expected R or W';

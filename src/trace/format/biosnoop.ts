@@ -47,7 +47,7 @@ function read(context: ReadContext): Reader {
     if (problem !== undefined) return problem;
     const nanos = Number((fraction as string).slice(0, 9).padEnd(9, '0'));
     const responseNs = Math.round((Number(latency) + Number(queued ?? 0)) * NS_PER_MS);
-    const timeNs = clock.since(Number(seconds), nanos) - responseNs;
+    const timeNs = clock.since(Number(seconds), nanos - responseNs);
     const device = sink.device(disk ?? '<unknown>');
     sink.add(timeNs, isFlush ? 0 : at, sectors, what & 0xff, what >> 8, device, Number(pid), responseNs);
     return undefined;

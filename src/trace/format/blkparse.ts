@@ -1,6 +1,7 @@
 // blkparse's default text, a line an event:
 // `major,minor cpu sequence seconds.nanoseconds pid action letters` and then, for what became records here, `sector + sectors [process]`.
-// A length of zero leaves the sector out or the length. The listing ends with a summary, which is passed over.
+// A length of zero leaves the sector out or the length. With -t the time that went by stands in parentheses before the bracket; other
+// parentheses hold the command of a passthrough. The listing ends with a summary, which is passed over.
 
 import { Clock } from '../clock.ts';
 import { EVENT_COMPLETED, EVENT_ISSUED, EVENT_QUEUED } from '../event-recorder.ts';
@@ -16,6 +17,7 @@ const SUMMARY =
   /^(\s*(Reads?|Writes?|Read depth|IO unplugs|Timer unplugs|Allocation|PC |Discards?|Merges?|Dispatch|Requeue|Complete)|CPU ?\d|Total|Throughput|Events|Skips|Input file)/;
 const PLUS = 43;
 const LEFT_PARENTHESIS = 40;
+const RIGHT_PARENTHESIS = 41;
 const LEFT_BRACKET = 91;
 const LETTER_Q = 81;
 const LETTER_D = 68;
@@ -104,10 +106,12 @@ class BlkparseLines {
     line.blanks();
     let sector = 0;
     let sectors = 0;
-    const next = line.peek();
-    if (next !== LEFT_BRACKET && next !== LEFT_PARENTHESIS) {
+    const next = line.at;
+    if (line.peek() !== LEFT_BRACKET && line.peek() !== LEFT_PARENTHESIS) {
       sector = line.whole();
-      if (sector < 0) return 'sector: expected a whole number';
+      // the sector of a flush is told as 2^64-1
+      const isBeyond = sector < 0 && line.digits();
+      if (sector < 0 && !isBeyond) return 'sector: expected a whole number';
       line.blanks();
       if (line.take(PLUS)) {
         line.blanks();
@@ -115,7 +119,12 @@ class BlkparseLines {
         if (sectors < 0 || sectors > SECTORS_MAX) return 'length: expected a whole number of sectors';
         line.blanks();
       }
+      if (isBeyond && sectors > 0) {
+        line.at = next;
+        return 'sector: beyond 2^53';
+      }
     }
+    if (line.peek() === LEFT_PARENTHESIS) passElapsed(line);
     if (line.peek() === LEFT_PARENTHESIS || (what < 0 && sectors === 0)) {
       this.#counts[counter]++;
       this.#context.count('passthrough');
@@ -143,6 +152,14 @@ class BlkparseLines {
       this.#context.count(letters === String.fromCharCode(LETTER_M) ? 'message' : letters, count);
     });
   }
+}
+
+/** Past `(number)` and blanks, if it is that and not a command, which has several numbers. */
+function passElapsed(line: LineCursor): void {
+  const start = line.at++;
+  line.blanks();
+  if (line.digits() && line.take(RIGHT_PARENTHESIS)) line.blanks();
+  else line.at = start;
 }
 
 function isLetter(byte: number): boolean {

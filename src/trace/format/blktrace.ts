@@ -83,7 +83,7 @@ export class BlktraceEvents {
   readonly device: Uint32Array = new Uint32Array(BlktraceEvents.CAPACITY);
 }
 
-/** The stamp that all files of a set count from: the first one that was met. */
+/** The stamp that all files of a set are decoded from: the first one that was met, which need not be the earliest. */
 export class BlktraceOrigin {
   #high = -1;
   #low = 0;
@@ -200,12 +200,15 @@ export class BlktraceInterpreter {
   #lastNumber = 0;
   #events = 0;
   #sequenceMax = 0;
+  /** When the first event was, in the order in which they are taken: of a set the earliest. */
+  #beganNs = Number.NaN;
 
   constructor(context: ReadContext) {
     this.#context = context;
   }
 
   take(events: BlktraceEvents, row: number): void {
+    if (this.#events === 0) this.#beganNs = events.timeNs[row] as number;
     const action = events.action[row] as number;
     this.#counts[action < ACTION_LETTERS.length ? action : 0]++;
     this.#events++;
@@ -234,7 +237,7 @@ export class BlktraceInterpreter {
     const at = operation === OPERATION_FLUSH ? 0 : sector;
     const sectors = Math.ceil(bytes / SECTOR_BYTES);
     const device = this.#device(events.device[row] as number);
-    const timeNs = events.timeNs[row] as number;
+    const timeNs = (events.timeNs[row] as number) - this.#beganNs;
     const pid = events.pid[row] as number;
     this.#context.recorder.take(kind, timeNs, at, sectors, operation, flagsOf(category, operation), device, pid, Number.NaN);
   }

@@ -1,4 +1,5 @@
-// btrecord's binary for btreplay (`<device>.replay.<cpu>`), little-endian, offsets in bytes.
+// btrecord's binary for btreplay (`<device>.replay.<cpu>`), in the byte order of the machine that recorded, which its version tells. Offsets in
+// bytes.
 //
 //   file header    32 bytes  version u64@0 (1.0.0 is 0x10000), genesis ns u64@8, bunches u64@16, packets u64@24
 //   bunch header   16 bytes  packets u64@0 (at most 512), time in ns from genesis u64@8
@@ -23,11 +24,18 @@ export const btrecord: TraceFormat = {
   summary: 'btrecord binary for btreplay: ns, sectors, size in bytes',
   detect: ({ bytes }) => {
     if (bytes.length < HEADER_BYTES + BUNCH_BYTES) return 0;
-    const packets = bytes.readBigUInt64LE(HEADER_BYTES);
-    return bytes.readBigUInt64LE(0) === BigInt(VERSION) && packets > 0n && packets <= PACKETS_MAX ? 1 : 0;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const isLittle = isLittleEndian(view, 0);
+    const packets = wide(view, HEADER_BYTES, isLittle);
+    return wide(view, 0, isLittle) === VERSION && packets > 0 && packets <= PACKETS_MAX ? 1 : 0;
   },
   read: (context) => new BunchReader(context),
 };
+
+/** The version turned around has its lower half where zeros are. */
+function isLittleEndian(view: DataView, at: number): boolean {
+  return view.getUint32(at, true) !== 0;
+}
 
 class BunchReader implements Reader {
   seen = 0;
@@ -41,6 +49,7 @@ class BunchReader implements Reader {
   #origin = -1;
   #timeNs = 0;
   #isLost = false;
+  #isLittle = true;
 
   constructor(context: ReadContext) {
     this.#context = context;
@@ -67,16 +76,17 @@ class BunchReader implements Reader {
   }
 
   #header(view: DataView, at: number): void {
-    const version = wide(view, at);
+    this.#isLittle = isLittleEndian(view, at);
+    const version = wide(view, at, this.#isLittle);
     if (version !== VERSION)
       throw new TraceError(`btrecord: expected version 1.0.0 (0x10000), found 0x${version.toString(16)}`);
-    this.#toldBunches = wide(view, at + 16);
-    this.#toldPackets = Math.max(0, wide(view, at + 24));
+    this.#toldBunches = wide(view, at + 16, this.#isLittle);
+    this.#toldPackets = Math.max(0, wide(view, at + 24, this.#isLittle));
   }
 
   #bunch(view: DataView, at: number, place: number): void {
-    const packets = wide(view, at);
-    const timeNs = wide(view, at + 8);
+    const packets = wide(view, at, this.#isLittle);
+    const timeNs = wide(view, at + 8, this.#isLittle);
     if (packets < 1 || packets > PACKETS_MAX || timeNs < 0) {
       // nothing tells where the next bunch is
       this.#isLost = true;
@@ -94,9 +104,9 @@ class BunchReader implements Reader {
   #packet(view: DataView, at: number, place: number): void {
     this.#left--;
     this.seen++;
-    const sector = wide(view, at);
-    const bytes = wide(view, at + 8);
-    const direction = view.getUint32(at + 16, true);
+    const sector = wide(view, at, this.#isLittle);
+    const bytes = wide(view, at + 8, this.#isLittle);
+    const direction = view.getUint32(at + 16, this.#isLittle);
     const sectors = Math.ceil(bytes / SECTOR_BYTES);
     const problem =
       sector < 0 || bytes < 0

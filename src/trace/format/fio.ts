@@ -29,6 +29,7 @@ const FILE_ACTIONS: readonly string[] = ['add', 'open', 'close'];
 export const fioV2: TraceFormat = {
   name: 'fio-v2',
   summary: 'fio iolog version 2: bytes, no times but waits',
+  options: ['wait'],
   detect: ({ lines }) => (FIRST_LINE.exec(lines[0] ?? '')?.[1] === '2' ? 1 : 0),
   read: (context) => read(context, 2),
 };
@@ -58,8 +59,8 @@ function read(context: ReadContext, version: 2 | 3): Reader {
   let timeNs = 0;
   let hasWaits = false;
   if (version === 2) context.untimed();
-  return lineReader(context, (line, number) => {
-    if (number === 1) return undefined;
+  return lineReader(context, (line, isFirst) => {
+    if (isFirst) return undefined;
     if (version === 3) {
       if (!line.time(6)) return 'time: expected microseconds';
       if (!line.blanks()) return 'time: expected microseconds and a blank';

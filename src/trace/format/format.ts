@@ -35,6 +35,16 @@ export interface TraceOptions {
   readonly single?: boolean;
 }
 
+/** Options that only some formats look at, by how the command line calls them. */
+export const SPECIAL_OPTIONS = {
+  from: '--from',
+  operation: '--op',
+  timeUnit: '--time-unit',
+  addressBytes: '--address-bytes',
+  spread: '--spread',
+  wait: '--wait',
+} as const;
+
 /** The beginning of a trace, decompressed. */
 export interface Sample {
   readonly bytes: Buffer;
@@ -84,6 +94,8 @@ export interface TraceFormat {
   readonly summary: string;
   /** A recording of events, of which some become records. */
   readonly hasEvents?: boolean;
+  /** Which of the special options it looks at; `from` goes with `hasEvents`. */
+  readonly options?: readonly (keyof typeof SPECIAL_OPTIONS)[];
   /** Full batches to hold back, for completions that come later. */
   readonly heldBatches?: number;
   /** How sure the beginning is of this format: 0 not at all, 1 entirely. */

@@ -17,7 +17,8 @@ import type { ReadContext, Reader, TraceFormat } from './format.ts';
 const FTRACE = /^\s*\S.*-(\d+)\s+(?:\(\s*[\d-]+\)\s+)?\[\d+\]\s+(?:\S{4,5}\s+)?(\d+\.\d+):\s+(\w+):\s*(.*)$/;
 const PERF = /^\s*\S.*\s(\d+)(?:\/\d+)?\s+\[\d+\]\s+(\d+\.\d+):\s+(?:\d+\s+)?(\w+):(\w+):\s*(.*)$/;
 const DETAILS = /^(\d+,\d+)\s+([A-Z]+)\s+(?:\d+\s+)?(?:\(([^)]*)\)\s+)?(\d+)\s*\+\s*(\d+)\b/;
-const PASSTHROUGH = /^\d+,\d+\s+[A-Z]*N[A-Z]*\s/;
+/** No direction; with a flush in front it is that flush. */
+const PASSTHROUGH = /^\d+,\d+\s+(?!F)[A-Z]*N[A-Z]*\s/;
 const LOST = /^CPU:\d+ \[LOST (\d+) EVENTS\]/;
 const COMMENT = 35;
 

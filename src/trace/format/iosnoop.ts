@@ -54,7 +54,8 @@ function read(context: ReadContext): Reader {
       else {
         timed++;
         const [seconds, fraction] = first.split('.') as [string, string];
-        timeNs = clock.since(Number(seconds), Number(fraction.slice(0, 9).padEnd(9, '0'))) - (isStart ? 0 : responseNs);
+        const nanos = Number(fraction.slice(0, 9).padEnd(9, '0'));
+        timeNs = clock.since(Number(seconds), isStart ? nanos : nanos - responseNs);
       }
       sink.add(timeNs, sector, sectors, what & 0xff, what >> 8, sink.device(name as string), Number(pid), responseNs);
       return undefined;

@@ -19,6 +19,7 @@ const SECONDS_STEP_MAX = 1000;
 export const libcachesimCsv: TraceFormat = {
   name: 'libcachesim-csv',
   summary: 'libCacheSim csv: s or us (--time-unit), sectors, size in bytes, SCSI operations',
+  options: ['timeUnit', 'spread'],
   detect: ({ lines }) => (HEADER.test(lines[0] ?? '') ? share(lines, LINE, 1) : 0),
   read,
 };
@@ -41,10 +42,10 @@ function read(context: ReadContext): Reader {
   const device = context.sink.device('0');
   return lineReader(
     context,
-    (line, number) => {
+    (line, isFirst) => {
       const start = line.at;
       if (line.whole() < 0 || !line.take(COMMA)) {
-        return number === 1 && HEADER.test(line.text(start, line.end)) ? undefined : 'version: expected a whole number';
+        return isFirst && HEADER.test(line.text(start, line.end)) ? undefined : 'version: expected a whole number';
       }
       if (!line.time(places) || !line.take(COMMA)) return 'time: expected a whole number';
       const word = line.at;

@@ -10,6 +10,7 @@ const PLACES = { s: 0, ms: 3, us: 6, ns: 9 } as const;
 export const mqsim: TraceFormat = {
   name: 'mqsim',
   summary: 'MQSim or SSDsim, five columns: ns (--time-unit), sectors, 1 reads',
+  options: ['timeUnit'],
   detect: ({ lines }) => share(lines, INTEGER_COLUMNS),
   read: (context) => readColumns(context, { places: PLACES[context.options.timeUnit ?? 'ns'], isBytes: false }),
 };

@@ -2,6 +2,7 @@
 // the stamp since 1601; offset and size in bytes; the type is `Read` or `Write`. Host and disk number are the device.
 
 import { Clock } from '../clock.ts';
+import type { LineCursor } from '../line-cursor.ts';
 import { lineReader } from '../lines.ts';
 import { OPERATION_READ, OPERATION_WRITE } from '../records.ts';
 import { share } from '../sample.ts';
@@ -12,8 +13,10 @@ import type { ReadContext, Reader, TraceFormat } from './format.ts';
 export const FILETIME_EPOCH_SECONDS = 11_644_473_600;
 const TICK_NS = 100;
 const LINE = /^\d{15,},[^,]*,\d+,(Read|Write),\d+,\d+,\d*$/i;
-const LETTER_R = 114;
-const LETTER_W = 119;
+const READ = Buffer.from('read');
+const WRITE = Buffer.from('write');
+/** Makes a letter small. */
+const SMALL = 0x20;
 
 export const msr: TraceFormat = {
   name: 'msr',
@@ -28,10 +31,10 @@ function read(context: ReadContext): Reader {
   const { sink } = context;
   const clock = new Clock();
   const devices = new NamedDevices(sink);
-  return lineReader(context, (line, number) => {
+  return lineReader(context, (line, isFirst) => {
     const start = line.at;
     if (!line.time(7) || !line.take(COMMA)) {
-      return number === 1 && HEADER.test(line.text(start, line.end)) ? undefined : 'Timestamp: expected a whole number';
+      return isFirst && HEADER.test(line.text(start, line.end)) ? undefined : 'Timestamp: expected a whole number';
     }
     const { seconds, nanos } = line;
     const host = line.at;
@@ -40,14 +43,8 @@ function read(context: ReadContext): Reader {
     if (line.whole() < 0) return 'DiskNumber: expected a whole number';
     const device = devices.find(line, host, line.at);
     if (!line.take(COMMA)) return 'DiskNumber: expected a whole number';
-    const type = line.peek() | 0x20;
-    const word = line.at;
-    const isRead = type === LETTER_R;
-    if (!line.upTo(COMMA) || (isRead ? line.at - word !== 4 : type !== LETTER_W || line.at - word !== 5)) {
-      line.at = word;
-      return 'Type: expected Read or Write';
-    }
-    line.at++;
+    const isRead = takeWord(line, READ);
+    if (!isRead && !takeWord(line, WRITE)) return 'Type: expected Read or Write';
     const offset = line.whole();
     if (offset < 0 || !line.take(COMMA)) return 'Offset: expected a whole number';
     const size = line.whole();
@@ -67,4 +64,15 @@ function read(context: ReadContext): Reader {
     sink.add(clock.since(seconds, nanos), firstSector(offset), sectors, operation, 0, device, 0, responseNs);
     return undefined;
   });
+}
+
+/** Past a word, in letters of either size, and a comma; false where something else stands. */
+function takeWord(line: LineCursor, word: Buffer): boolean {
+  const { at, bytes } = line;
+  if (line.end - at < word.length) return false;
+  for (let i = 0; i < word.length; i++) if (((bytes[at + i] as number) | SMALL) !== word[i]) return false;
+  line.at += word.length;
+  if (line.take(COMMA)) return true;
+  line.at = at;
+  return false;
 }

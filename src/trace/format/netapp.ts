@@ -49,7 +49,7 @@ class ControllerLines {
   reader(): Reader {
     return lineReader(
       this.#context,
-      (line, number) => (number === 1 ? undefined : this.#line(line)),
+      (line, isFirst) => (isFirst ? undefined : this.#line(line)),
       () => this.#end(),
     );
   }

@@ -20,9 +20,12 @@ const OBJECT_BYTES_MAX = 2 ** 31;
 const LOOKED_AT = 256;
 const NONE = 0x7fff_ffff_ffff_ffffn;
 
+const OPTIONS = ['operation', 'addressBytes', 'spread'] as const;
+
 export const oracleGeneral: TraceFormat = {
   name: 'oracle-general',
   summary: 'libCacheSim oracleGeneral binary, 24 byte records: s, sectors (--address-bytes), no direction (--op)',
+  options: OPTIONS,
   detect: (sample) => likeness(sample, RECORD_BYTES, 16),
   read: (context) => read(context, RECORD_BYTES),
 };
@@ -30,6 +33,7 @@ export const oracleGeneral: TraceFormat = {
 export const oracleGeneralOperations: TraceFormat = {
   name: 'oracle-general-opns',
   summary: 'libCacheSim oracleGeneralOpNS binary, 27 byte records: as oracle-general',
+  options: OPTIONS,
   detect: (sample) => likeness(sample, OPERATION_RECORD_BYTES, 19),
   read: (context) => read(context, OPERATION_RECORD_BYTES),
 };

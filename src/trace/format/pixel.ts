@@ -27,7 +27,7 @@ function read(context: ReadContext): Reader {
   const { sink } = context;
   const clock = new Clock();
   const devices = new NumberedDevices(sink);
-  return lineReader(context, (line, number) => {
+  return lineReader(context, (line, isFirst) => {
     const start = line.at;
     const comma = commaFromRight(line, FIELDS_AFTER_PROCESS);
     if (comma < 0) return 'expected six fields';
@@ -35,7 +35,7 @@ function read(context: ReadContext): Reader {
     line.at = comma + 1;
     const id = line.whole();
     if (id < 0 || !line.take(COMMA)) {
-      return number === 1 && HEADER.test(line.text(start, line.end)) ? undefined : 'device: expected a whole number';
+      return isFirst && HEADER.test(line.text(start, line.end)) ? undefined : 'device: expected a whole number';
     }
     const letter = line.peek();
     if (letter !== LETTER_R && letter !== LETTER_W) return 'rw_flag: expected R or W';

@@ -24,10 +24,10 @@ function read(context: ReadContext): Reader {
   const { sink } = context;
   const clock = new Clock();
   const devices = new NumberedDevices(sink);
-  return lineReader(context, (line, number) => {
+  return lineReader(context, (line, isFirst) => {
     const start = line.at;
     if (!line.time(0) || !line.take(COMMA)) {
-      return number === 1 && HEADER.test(line.text(start, line.end)) ? undefined : 'Timestamp: expected seconds';
+      return isFirst && HEADER.test(line.text(start, line.end)) ? undefined : 'Timestamp: expected seconds';
     }
     const { seconds, nanos } = line;
     let responseNs = Number.NaN;

@@ -18,6 +18,7 @@ const LINE = /^\d{9,11},\d+,\d+,[01],\d+$/;
 export const tencent: TraceFormat = {
   name: 'tencent',
   summary: 'Tencent CBS csv: whole s since 1970 (--spread), sectors, 0 reads',
+  options: ['spread'],
   detect: ({ lines }) => share(lines, LINE, 0, HEADER),
   read,
 };
@@ -33,10 +34,10 @@ function read(context: ReadContext): Reader {
   );
   return lineReader(
     context,
-    (line, number) => {
+    (line, isFirst) => {
       const start = line.at;
       if (!line.time(0) || !line.take(COMMA)) {
-        return number === 1 && HEADER.test(line.text(start, line.end)) ? undefined : 'Timestamp: expected whole seconds';
+        return isFirst && HEADER.test(line.text(start, line.end)) ? undefined : 'Timestamp: expected whole seconds';
       }
       const offset = line.whole();
       if (offset < 0 || !line.take(COMMA)) return 'Offset: expected a whole number';
